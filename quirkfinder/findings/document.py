@@ -6,6 +6,7 @@ already hexadecimal strings, because `parameters` is the contract's own shape.
 """
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal
 
 Kind = Literal[
@@ -52,7 +53,7 @@ class BarRecord:
 
 @dataclass(frozen=True, slots=True)
 class DeviceRecord:
-    """A device of the trace; `contradictions` and `moves` are ours, on top of the contract."""
+    """A device of the trace; `contradictions` is ours, on top of the contract."""
 
     name: str
     bars: tuple[BarRecord, ...]
@@ -113,3 +114,36 @@ class Findings:
     findings: tuple[Finding, ...]
     capture: tuple[CaptureProblem, ...]
     statistics: dict[str, Any] = field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The document as `findings.schema.json` describes it, ready for `json.dumps`."""
+        from quirkfinder.findings.encode import encode
+
+        return encode(self)
+
+    def to_json(self) -> str:
+        """`to_dict` as indented JSON text, plain ASCII without control characters, ending in a newline."""
+        from quirkfinder.findings.encode import encode_json
+
+        return encode_json(self)
+
+    @staticmethod
+    def from_dict(data: object) -> "Findings":
+        """The inverse of `to_dict`. Raises `InvalidDocument`, naming the place in the document."""
+        from quirkfinder.findings.decode import decode
+
+        return decode(data)
+
+    @staticmethod
+    def from_json(text: str | bytes) -> "Findings":
+        """The inverse of `to_json`. Raises `InvalidDocument`."""
+        from quirkfinder.findings.decode import decode_json
+
+        return decode_json(text)
+
+    @staticmethod
+    def load(path: str | Path) -> "Findings":
+        """The document in a file. Raises `NoUsableInput` (cannot be read) or `InvalidDocument`, naming the file."""
+        from quirkfinder.findings.decode import load
+
+        return load(path)
