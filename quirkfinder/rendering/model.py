@@ -1,0 +1,143 @@
+"""What a finding's parameters mean, in sentences: the model a reader can check against the lines."""
+
+from collections.abc import Callable
+from typing import Any
+
+from quirkfinder.findings.document import Finding
+from quirkfinder.rendering import words
+
+Parameters = dict[str, Any]
+
+
+def model(finding: Finding) -> list[str]:
+    """The parameters of the finding as sentences, without a full stop; every key that has no sentence is listed."""
+    used, describe = _DESCRIBE.get(finding.kind, ((), _nothing))
+    rest = [f"{key}: {words.plain(value)}" for key, value in finding.parameters.items() if key not in used]
+    return describe(finding.parameters) + rest
+
+
+def target_sentence(region: object, target: Parameters) -> str:
+    """A window's target as a rule over the address value v; the contract's `(v & ~mask) == match`."""
+    match, mask, base = (words.plain(target.get(key)) for key in ("match", "mask", "base"))
+    scale = target.get("scale", 1)
+    offset = f"v & {mask}" if scale == 1 else f"{words.plain(scale)} * (v & {mask})"
+    reached = offset if words.number(target.get("base")) == 0 else f"{base} + ({offset})"
+    sentence = (
+        f"an address value v with (v & ~{mask}) == {match} reaches {words.region(target.get('space'))} at {reached}"
+    )
+    select = target.get("select")
+    return f"{sentence}, while {_condition(region, select)}" if isinstance(select, dict) else sentence
+
+
+def _register(region: object, register: object) -> str:
+    if not isinstance(register, dict):
+        return words.plain(register)
+    return f"{words.place(region, register.get('offset'))}, {words.octets(register.get('size'))}"
+
+
+def _condition(region: object, condition: Parameters) -> str:
+    place = words.place(condition.get("region", region), condition.get("offset"))
+    return f"({place}) & {words.plain(condition.get('mask'))} is {words.plain(condition.get('value'))}"
+
+
+def _indexed(p: Parameters) -> list[str]:
+    return [
+        f"address register: {_register(p.get('region'), p.get('address'))}",
+        f"data register: {_register(p.get('region'), p.get('data'))}",
+    ]
+
+
+def _window(p: Parameters) -> list[str]:
+    region = p.get("region")
+    sentences = _indexed(p) + [target_sentence(region, target) for target in words.objects(p.get("targets"))]
+    sentences += [f"open only while {_condition(region, c)}" for c in words.objects(p.get("enable"))]
+    if p.get("increment"):
+        sentences.append(f"every access to the data register moves the address on by {words.plain(p['increment'])}")
+    handshake = p.get("handshake")
+    if isinstance(handshake, list):
+        sentences += [f"step {i}: {words.plain(step)}" for i, step in enumerate(handshake, start=1)]
+    return sentences
+
+
+def _config_mirror(p: Parameters) -> list[str]:
+    whose = f" of {words.plain(p['function'])}" if p.get("function") is not None else ""
+    here = words.place(p.get("region"), p.get("offset"))
+    shown = f"{here} shows {words.octets(p.get('size'))} of config space{whose}"
+    return [f"{shown} from {words.plain(p.get('config_offset'))} on"]
+
+
+def _bar_alias(p: Parameters) -> list[str]:
+    here = words.place(p.get("region"), p.get("offset"))
+    there = words.place(p.get("target_region"), p.get("target_offset"))
+    return [f"{here} and {there} are the same {words.octets(p.get('size'))}"]
+
+
+def _paged_window(p: Parameters) -> list[str]:
+    bank = p.get("bank")
+    where = _register(p.get("region"), bank) if isinstance(bank, dict) else words.place(p.get("region"), bank)
+    here = f"{words.place(p.get('region'), p.get('offset'))}, {words.octets(p.get('size'))}"
+    return [
+        f"bank register: {where}",
+        f"{here}, shows {words.region(p.get('target_region'))} at (bank << {words.plain(p.get('shift'))})",
+    ]
+
+
+def _address_leak(p: Parameters) -> list[str]:
+    shift, length = words.number(p.get("shift")), words.number(p.get("size"))
+    told = f"the host address of {words.bar(p.get('bar'))}"
+    if shift is not None and length is not None and (shift or length < 4):
+        told = f"bits {shift + 8 * length - 1}:{shift} of {told}"
+    return [f"a read of {words.place(p.get('region'), p.get('offset'))}, {words.octets(p.get('size'))}, is {told}"]
+
+
+def _address_sink(p: Parameters) -> list[str]:
+    taken = {
+        "msi-address": "its MSI message address",
+        "msi-data": "its MSI message data",
+        "guest-bar": "the guest address of a BAR",
+    }.get(words.plain(p.get("what")), words.plain(p.get("what")))
+    sites = p.get("sites")
+    listed = ", ".join(words.plain(site) for site in sites[:8]) if isinstance(sites, list) else words.plain(sites)
+    more = f" and {len(sites) - 8} more" if isinstance(sites, list) and len(sites) > 8 else ""
+    return [f"the guest writes {taken} to {words.region(p.get('region'))} at {listed}{more}"]
+
+
+def _host_address_access(p: Parameters) -> list[str]:
+    reads, writes = words.plain(p.get("reads")), words.plain(p.get("writes"))
+    span = f"{words.plain(p.get('first_address'))} to {words.plain(p.get('last_address'))}"
+    kind = "ports" if p.get("space") == "io" else "addresses"
+    sentences = [f"{reads} reads and {writes} writes at {kind} {span}, where {words.bar(p.get('bar'))} is on the host"]
+    if p.get("source") is not None:
+        sentences.append(f"the guest learnt the address through {words.plain(p['source'])}")
+    return sentences
+
+
+def _identity(p: Parameters) -> list[str]:
+    at = words.plain(p.get("address"))
+    return [f"{words.bar(p.get('bar'))} is at {at} on the host and in the guest"]
+
+
+def _collision(p: Parameters) -> list[str]:
+    guest, host = words.bar(p.get("guest_bar")), words.bar(p.get("host_bar"))
+    return [f"at {words.plain(p.get('address'))} the guest has {guest} and the host has {host}"]
+
+
+def _nothing(_: Parameters) -> list[str]:
+    return []
+
+
+_DESCRIBE: dict[str, tuple[tuple[str, ...], Callable[[Parameters], list[str]]]] = {
+    "window": (("region", "address", "data", "targets", "enable", "increment", "handshake"), _window),
+    "config-mirror": (("region", "offset", "size", "config_offset", "function"), _config_mirror),
+    "bar-alias": (("region", "offset", "size", "target_region", "target_offset"), _bar_alias),
+    "paged-window": (("region", "bank", "offset", "size", "shift", "target_region"), _paged_window),
+    "address-leak": (("region", "offset", "size", "bar", "shift"), _address_leak),
+    "address-sink": (("region", "what", "sites"), _address_sink),
+    "host-address-access": (
+        ("bar", "space", "reads", "writes", "first_address", "last_address", "source"),
+        _host_address_access,
+    ),
+    "identity-mapped-bar": (("bar", "address", "size"), _identity),
+    "address-collision": (("guest_bar", "host_bar", "address"), _collision),
+    "indexed-registers": (("region", "address", "data"), _indexed),
+}

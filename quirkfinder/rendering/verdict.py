@@ -1,0 +1,156 @@
+"""The verdict of a document in plain words, and what its reader should do next: what every report starts with."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from quirkfinder.findings.document import Finding, Findings
+from quirkfinder.rendering import words
+
+#: How the commands in advice name the document that the reader will have saved.
+SAVED = "findings.json"
+_PLAIN_ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:+-]*")
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """A step for the reader: what to do and why, and the command that does it, empty where there is none."""
+
+    text: str
+    command: str = ""
+
+
+def verdict(document: Findings) -> list[str]:
+    """Sentences, the most important first; never empty."""
+    claims = [f for f in document.findings if f.verdict != "benign"]
+    sentences = [_doors(claims, document)]
+    sentences += _leaks(claims)
+    sentences += _consequences(claims)
+    sentences += _accidents(claims)
+    sentences += _sinks(claims)
+    sentences += _quirks(claims)
+    return sentences
+
+
+def advice(document: Findings) -> list[Advice]:
+    """What to do, in order; never empty."""
+    claims = [f for f in document.findings if f.verdict != "benign"]
+    doors = [f for f in claims if f.kind in words.BACK_DOORS]
+    steps: list[Advice] = []
+    if document.capture and not doors:
+        steps.append(Advice("Record again with the remedies for what this capture cannot show, then analyse that."))
+    if any(f.needs_quirk and f.verdict == "confirmed" for f in claims):
+        steps.append(
+            Advice(
+                f"Write the quirk, from the findings saved with --format json -o {SAVED}, for the QEMU that you build:",
+                f"quirkfinder emit {SAVED} --target qemu-11.1 -o quirk/",
+            )
+        )
+    likely = [f for f in claims if f.verdict == "likely"]
+    if likely:
+        # An id may be from anywhere, and commands get pasted into shells.
+        ident = likely[0].id if _PLAIN_ID.fullmatch(likely[0].id) else "ID"
+        steps.append(
+            Advice(
+                "Settle what is only likely; this names the accesses that would:",
+                f"quirkfinder explain {SAVED} {ident}",
+            )
+        )
+    if any(f.kind in words.ACCIDENTS for f in claims):
+        steps.append(
+            Advice(
+                "Record once more with the card in another slot or the guest with another memory size: what works "
+                "only because addresses happen to agree shows itself when they no longer do."
+            )
+        )
+    if document.capture and doors:
+        steps.append(Advice("Mind what this capture cannot show, below: there may be more than was found."))
+    return steps or [Advice("Nothing: as far as this capture shows, the card needs no quirk.")]
+
+
+def _doors(claims: list[Finding], document: Findings) -> str:
+    doors = [f for f in claims if f.kind in words.BACK_DOORS]
+    if not doors:
+        found = "No back door was found"
+        gaps = words.count(len(document.capture), "blind spot")
+        return f"{found}, but the capture has {gaps}: that proves little." if document.capture else f"{found}."
+    confirmed = sum(f.verdict == "confirmed" for f in doors)
+    likely = len(doors) - confirmed
+    split = " and ".join(
+        part for part in (confirmed and f"{confirmed} confirmed", likely and f"{likely} likely") if part
+    )
+    return f"{words.count(len(doors), 'back door')}, {split}."
+
+
+def _leaks(claims: list[Finding]) -> list[str]:
+    leaks = [f for f in claims if words.tells_host_addresses(f)]
+    if not leaks:
+        return []
+    told = [f.parameters.get("bar") for f in leaks if f.kind == "address-leak"]
+    of = f" (of {words.bars(told)})" if len(told) == len(leaks) else ""
+    if len(leaks) == 1:
+        alone = sum(f.kind in words.BACK_DOORS for f in claims) == 1
+        return [f"{'It' if alone else 'One of them'} hands the guest host addresses{of}."]
+    return [f"{len(leaks)} of them hand the guest host addresses{of}."]
+
+
+def _consequences(claims: list[Finding]) -> list[str]:
+    used = [f for f in claims if f.kind == "host-address-access"]
+    sentences = []
+    if used:
+        accesses = _total(f.parameters.get(key) for f in used for key in ("reads", "writes"))
+        where = words.bars([f.parameters.get("bar") for f in used])
+        sentences.append(
+            f"The guest then used host addresses of {where}: {words.count(accesses, 'access', 'accesses')} "
+            "that missed what they were meant for."
+        )
+    unexplained = [f for f in claims if f.kind == "unassigned-access"]
+    if unexplained:
+        lines = sum(f.evidence_count for f in unexplained)
+        sentences.append(
+            f"{words.count(lines, 'access', 'accesses')} went to addresses where the guest has nothing, "
+            "and no host address of the card explains them."
+        )
+    return sentences
+
+
+def _accidents(claims: list[Finding]) -> list[str]:
+    same = [f.parameters.get("bar") for f in claims if f.kind == "identity-mapped-bar"]
+    sentences = []
+    if same:
+        has = "has" if len(set(map(words.plain, same))) == 1 else "have"
+        sentences.append(
+            f"{words.bars(same)} {has} the same address on host and guest: what works through it works by accident."
+        )
+    collisions = [f for f in claims if f.kind == "address-collision"]
+    if collisions:
+        pairs = "; ".join(
+            f"{words.bar(f.parameters.get('guest_bar'))} over {words.bar(f.parameters.get('host_bar'))}"
+            for f in collisions
+        )
+        sentences.append(
+            f"The guest placed a BAR where another lives on the host ({pairs}): a leaked address hits the wrong BAR."
+        )
+    return sentences
+
+
+def _sinks(claims: list[Finding]) -> list[str]:
+    sinks = [f for f in claims if f.kind == "address-sink"]
+    if not sinks:
+        return []
+    registers = sum(len(f.parameters.get("sites", [])) for f in sinks)
+    return [
+        f"The guest writes addresses that only it understands into {words.count(registers, 'register')} of the card."
+    ]
+
+
+def _quirks(claims: list[Finding]) -> list[str]:
+    needed = [f for f in claims if f.needs_quirk]
+    if not needed:
+        return []
+    verb = "needs" if len(needed) == 1 else "need"
+    return [f"{words.count(len(needed), 'finding')} {verb} a quirk."]
+
+
+def _total(numbers: Iterable[object]) -> int:
+    return sum(words.number(value) or 0 for value in numbers)

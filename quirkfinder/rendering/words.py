@@ -1,0 +1,162 @@
+"""The field's words for what a document says in codes and numbers.
+
+Values come from documents that may be from anywhere: only the contract's required keys are certain to be there, and
+where the contract leaves a type open anything may stand.  Nothing here fails on such a value; it is shown as it is.
+"""
+
+from typing import Any
+
+from quirkfinder.findings.document import BarRecord, Finding
+
+KIND_TITLES = {
+    "window": "address/data window",
+    "config-mirror": "mirror of config space",
+    "bar-alias": "one BAR inside another",
+    "paged-window": "paged window",
+    "address-leak": "register that tells a host address",
+    "address-sink": "register that takes a guest address",
+    "host-address-access": "use of a host address",
+    "identity-mapped-bar": "1:1 accident",
+    "address-collision": "colliding addresses",
+    "indexed-registers": "indexed registers",
+    "unassigned-access": "unassigned accesses",
+}
+#: Ways from one place of the card to another, or from the card to a host address.
+BACK_DOORS = ("window", "config-mirror", "bar-alias", "paged-window", "address-leak")
+ACCIDENTS = ("identity-mapped-bar", "address-collision")
+_UNITS = ((1 << 40, "TiB"), (1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB"))
+_SHOWN = 120  # characters of a value of unknown shape
+CONFIG_BARS = range(0x10, 0x28)  # PCI 3.0 section 6.1: base address registers of a type 0 header
+
+
+def count(number: int, one: str, many: str | None = None) -> str:
+    """`1 back door`, `3 back doors`; thousands are set apart with a blank: `26 579 lines`."""
+    return f"{number:,}".replace(",", " ") + " " + (one if number == 1 else many or one + "s")
+
+
+def size(value: int | None) -> str:
+    """Bytes in the largest unit that divides them: `256 MiB`; `unknown` for None."""
+    if value is None:
+        return "unknown"
+    for unit, name in _UNITS:
+        if value and value % unit == 0:
+            return f"{value // unit} {name}"
+    return f"{value} B"
+
+
+def address(value: int | None, unknown: str = "unknown") -> str:
+    return unknown if value is None else f"{value:#x}"
+
+
+def number(value: object) -> int | None:
+    """A number that the document writes as an integer or as a "0x…" string; None for anything else."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    if isinstance(value, str) and value.startswith("0x"):
+        try:
+            return int(value, 16)
+        except ValueError:
+            return None
+    return None
+
+
+def plain(value: object, depth: int = 4) -> str:
+    """Any JSON value as short text: strings as they are, null as `none`, objects as `key value, key value`."""
+    if value is None or isinstance(value, bool):
+        return {None: "none", True: "yes", False: "no"}[value]
+    if isinstance(value, dict | list):
+        if not depth:
+            return "…"
+        keys = [f"{key} " for key in value] if isinstance(value, dict) else [""] * len(value)
+        inner = value.values() if isinstance(value, dict) else value
+        text = ", ".join(key + plain(item, depth - 1) for key, item in zip(keys, inner, strict=True))
+    else:
+        text = str(value)
+    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"
+
+
+def octets(value: object) -> str:
+    """`1 byte`, `4 bytes`, whatever the document says in either notation."""
+    length = number(value)
+    return plain(value) + " bytes" if length is None else count(length, "byte")
+
+
+def region(name: object) -> str:
+    """`bar4` as `BAR 4`, `config` as `config space`."""
+    text = plain(name)
+    names = {"rom": "the option ROM", "config": "config space", "vga": "VGA", "msix-table": "the MSI-X table"}
+    if text.startswith("bar") and text[3:].isdigit():
+        return f"BAR {text[3:]}"
+    return names.get(text, "something unknown" if text == "unknown" else text)
+
+
+def bar(index: object) -> str:
+    return "the option ROM" if index == 6 else f"BAR {plain(index)}"
+
+
+def bars(indices: list[object]) -> str:
+    """`BAR 0`, `BAR 0 and BAR 2`, `BAR 0, BAR 2 and BAR 4`; each once, in order."""
+    named = list(dict.fromkeys(bar(index) for index in sorted(indices, key=plain)))
+    return " and ".join([", ".join(named[:-1]), named[-1]]) if len(named) > 1 else "".join(named)
+
+
+def place(where: object, offset: object) -> str:
+    """`BAR 4 + 0x10`; a VGA port is an absolute number: `VGA port 0x3c3`."""
+    if where == "vga":
+        value = number(offset)
+        return f"VGA {'memory' if value is not None and value >= 0xA0000 else 'port'} {plain(offset)}"
+    return f"{region(where)} + {plain(offset)}"
+
+
+def likelihood(finding: Finding) -> str:
+    """How sure the finding is, in a sentence."""
+    lines = f"{count(finding.evidence_count, 'line')} of evidence, confidence {finding.confidence:.2f}"
+    return {
+        "confirmed": f"confirmed: values in the trace prove it ({lines})",
+        "likely": f"likely: the structure fits and no value speaks against it ({lines})",
+        "benign": f"benign: it looks like a back door and is not ({lines})",
+    }[finding.verdict]
+
+
+def bar_note(record: BarRecord, others: tuple[BarRecord, ...]) -> str:
+    """What stands out about a BAR's two addresses: `1:1`, or that the guest placed it over another's host address."""
+    if record.guest is None:
+        return "not placed by the guest" if record.host is not None else ""
+    if record.host == record.guest:
+        return "1:1 (same address on host and guest)"
+    notes = [
+        f"guest address lies where {bar(other.index)} is on the host"
+        for other in others
+        if other.index != record.index and is_io(other) == is_io(record) and _overlap(record, other)
+    ]
+    if record.host is None:
+        notes.append("host address not known")
+    return "; ".join(notes)
+
+
+def is_io(record: BarRecord) -> bool:
+    return record.kind == "io"
+
+
+def _overlap(guest: BarRecord, host: BarRecord) -> bool:
+    if guest.guest is None or guest.size is None or host.host is None or host.size is None:
+        return False
+    return guest.guest < host.host + host.size and host.host < guest.guest + guest.size
+
+
+def tells_host_addresses(finding: Finding) -> bool:
+    """Does the guest read a BAR's host address through this back door (config space shows them at 0x10 to 0x27)?"""
+    parameters = finding.parameters
+    if finding.kind == "address-leak":
+        return True
+    if finding.kind == "config-mirror" and parameters.get("function") is None:
+        first, length = number(parameters.get("config_offset")), number(parameters.get("size"))
+        return first is not None and length is not None and first < CONFIG_BARS.stop and first + length > 0x10
+    if finding.kind == "window":
+        return any(target.get("space") == "config" for target in objects(parameters.get("targets")))
+    return False
+
+
+def objects(value: object) -> list[dict[str, Any]]:
+    """The objects of a list; nothing else."""
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []

@@ -1,0 +1,207 @@
+"""Numbers, places and parameters in the field's words; values of unexpected types are shown, never an error."""
+
+import dataclasses
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+
+from quirkfinder.findings.document import BarRecord, Finding, Findings
+from quirkfinder.rendering import words
+from quirkfinder.rendering.known import known_quirk, trap_cost
+from quirkfinder.rendering.model import model
+from quirkfinder.rendering.verdict import advice, verdict
+from tests.documents import Json, documents, example, example_findings
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [(None, "unknown"), (0, "0 B"), (256, "256 B"), (4096, "4 KiB"), (4097, "4097 B"), (1 << 28, "256 MiB")],
+)
+def test_sizes_are_exact(value: int | None, shown: str) -> None:
+    assert words.size(value) == shown
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        ("text", "text"),
+        (None, "none"),
+        (True, "yes"),
+        (["0x0", 4], "0x0, 4"),
+        ({"offset": "0x0", "size": 4}, "offset 0x0, size 4"),
+        ([[[[[[]]]]]], "…"),
+        ("x" * 500, "x" * 119 + "…"),
+    ],
+)
+def test_any_value_has_words(value: object, shown: str) -> None:
+    assert words.plain(value) == shown
+
+
+@pytest.mark.parametrize(
+    ("region", "offset", "shown"),
+    [
+        ("bar4", "0x10", "BAR 4 + 0x10"),
+        ("config", "0x10", "config space + 0x10"),
+        ("vga", "0x3c3", "VGA port 0x3c3"),
+        ("vga", "0xa0000", "VGA memory 0xa0000"),
+        (7, None, "7 + none"),
+    ],
+)
+def test_places(region: object, offset: object, shown: str) -> None:
+    assert words.place(region, offset) == shown
+
+
+def bar(index: int, host: int | None, guest: int | None, kind: str = "memory32") -> BarRecord:
+    return BarRecord(index, kind, 0x1000, host, guest)
+
+
+@pytest.mark.parametrize(
+    ("record", "others", "note"),
+    [
+        (bar(0, 0x1000, 0x1000), (), "1:1 (same address on host and guest)"),
+        (bar(0, 0x1000, 0x2000), (), ""),
+        (bar(0, None, 0x2000), (), "host address not known"),
+        (bar(0, 0x1000, None), (), "not placed by the guest"),
+        (bar(0, 0x1000, 0x5800), (bar(2, 0x5000, 0x9000),), "guest address lies where BAR 2 is on the host"),
+        (bar(0, 0x1000, 0x6000), (bar(2, 0x5000, 0x9000),), ""),
+        (bar(0, 0x1000, 0x5000, "io"), (bar(2, 0x5000, 0x9000),), ""),
+    ],
+)
+def test_what_stands_out_about_a_bar(record: BarRecord, others: tuple[BarRecord, ...], note: str) -> None:
+    assert words.bar_note(record, (record, *others)) == note
+
+
+def finding(kind: str, **parameters: object) -> Finding:
+    base = next(f for f in example_findings().findings)
+    return dataclasses.replace(base, kind=kind, parameters=parameters)  # type: ignore[arg-type]  # any kind
+
+
+@pytest.mark.parametrize(
+    ("kind", "parameters", "sentence"),
+    [
+        (
+            "window",
+            {"targets": [{"match": "0x1", "mask": "0xfe", "base": "0x200", "space": "bar0", "scale": 4}]},
+            "an address value v with (v & ~0xfe) == 0x1 reaches BAR 0 at 0x200 + (4 * (v & 0xfe))",
+        ),
+        ("window", {"region": "bar1", "enable": [{"offset": "0x4", "value": "0x1", "mask": "0xf"}]}, "open only while"),
+        ("window", {"increment": 4}, "every access to the data register moves the address on by 4"),
+        ("window", {"handshake": [{"write": "bar2"}]}, "step 1: write bar2"),
+        (
+            "config-mirror",
+            {"region": "bar0", "offset": "0x88000", "size": "0x100", "config_offset": "0x0", "function": "bridge"},
+            "BAR 0 + 0x88000 shows 256 bytes of config space of bridge from 0x0 on",
+        ),
+        (
+            "bar-alias",
+            {"region": "bar4", "offset": "0x0", "size": "0x100", "target_region": "bar2", "target_offset": "0x0"},
+            "BAR 4 + 0x0 and BAR 2 + 0x0 are the same 256 bytes",
+        ),
+        (
+            "paged-window",
+            {"region": "bar0", "bank": {"offset": "0x4", "size": 4}, "offset": "0x8", "size": "0x8", "shift": 12}
+            | {"target_region": "bar2"},
+            "BAR 0 + 0x8, 8 bytes, shows BAR 2 at (bank << 12)",
+        ),
+        (
+            "address-leak",
+            {"region": "bar2", "offset": "0x100", "size": 4, "bar": 0, "shift": 0},
+            "a read of BAR 2 + 0x100, 4 bytes, is the host address of BAR 0",
+        ),
+        ("address-sink", {"region": "bar0", "what": "msi-address", "sites": ["0x1", "0x2"]}, "BAR 0 at 0x1, 0x2"),
+        ("host-address-access", {"bar": 1, "space": "io", "reads": 1, "writes": 2}, "1 reads and 2 writes at ports"),
+        ("unassigned-access", {"what": "ever"}, "what: ever"),
+    ],
+)
+def test_parameters_become_sentences(kind: str, parameters: dict[str, object], sentence: str) -> None:
+    assert sentence in "\n".join(model(finding(kind, **parameters)))
+
+
+def test_a_key_without_a_sentence_is_shown_all_the_same() -> None:
+    assert "busy_bit: 31" in model(finding("window", busy_bit=31))
+
+
+@pytest.mark.parametrize(
+    ("quirk", "sentence"),
+    [
+        (None, ""),
+        ({}, ""),
+        ({"name": "q", "active": True}, "QEMU has q for it, which was active in this run"),
+        (
+            {"id": "q", "active": False, "why": "no x-vga"},
+            "QEMU has q for it, which was not active in this run: no x-vga",
+        ),
+        ({"name": "q", "active": None, "since": "2.1"}, "QEMU has q for it (since 2.1)"),
+        ({"name": ["q"], "active": []}, "QEMU has q for it"),
+    ],
+)
+def test_known_quirks(quirk: dict[str, object] | None, sentence: str) -> None:
+    assert known_quirk(quirk) == sentence
+
+
+@pytest.mark.parametrize(
+    ("cost", "sentence"),
+    [
+        (None, ""),
+        ({"accesses": 1}, "trapping it would catch 1 access in this trace"),
+        ({"accesses": 5, "of": 2000}, "trapping it would catch 5 of 2 000 accesses in this trace"),
+        ({"what": "ever"}, "what ever"),
+    ],
+)
+def test_trap_costs(cost: dict[str, object] | None, sentence: str) -> None:
+    assert trap_cost(cost) == sentence
+
+
+def without(*kinds: str) -> Json:
+    data = example()
+    data["findings"] = [f for f in data["findings"] if f["kind"] not in kinds]
+    return data
+
+
+def test_the_verdict_counts_and_names() -> None:
+    sentences = verdict(example_findings())
+    assert sentences[0] == "3 back doors, 2 confirmed and 1 likely."
+    assert "The guest then used host addresses of BAR 0: 20 accesses" in sentences[2]
+    assert sentences[-1] == "3 findings need a quirk."
+
+
+def test_one_leaking_register_is_named_with_its_bar() -> None:
+    sentences = verdict(Findings.from_dict(without("window", "config-mirror")))
+    assert sentences[:2] == ["1 back door, 1 likely.", "It hands the guest host addresses (of BAR 4)."]
+
+
+def test_an_empty_verdict_admits_what_the_capture_cannot_show() -> None:
+    assert verdict(example_findings("nothing")) == [
+        "No back door was found, but the capture has 2 blind spots: that proves little."
+    ]
+    assert advice(example_findings("nothing"))[0].text.startswith("Record again")
+
+
+def test_a_clean_capture_without_findings_needs_nothing() -> None:
+    data = example("nothing")
+    data["capture"] = []
+    document = Findings.from_dict(data)
+    assert verdict(document) == ["No back door was found."]
+    assert advice(document)[0].text == "Nothing: as far as this capture shows, the card needs no quirk."
+
+
+def test_a_benign_finding_counts_for_nothing() -> None:
+    data = example("nothing")
+    data["findings"] = [f | {"verdict": "benign"} for f in example()["findings"]]
+    data["inputs"] = example()["inputs"]
+    assert verdict(Findings.from_dict(data))[0].startswith("No back door was found")
+
+
+def test_a_hostile_id_does_not_reach_a_command_to_paste() -> None:
+    data = example()
+    data["findings"][2]["id"] = "x; rm -rf ~ #"
+    commands = [step.command for step in advice(Findings.from_dict(data))]
+    assert "quirkfinder explain findings.json ID" in commands
+
+
+@given(documents())
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_every_document_has_a_verdict_and_advice(data: Json) -> None:
+    document = Findings.from_dict(data)
+    assert verdict(document)
+    assert advice(document)
