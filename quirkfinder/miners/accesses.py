@@ -1,0 +1,129 @@
+"""The accesses of one device as numpy columns: what every miner works on.
+
+One element is one access of at most four bytes; an eight-byte access becomes two elements of the same row, low half
+first, as QEMU itself split them up to 2.9 (`hw/vfio/common.c`, no `.impl.max_access_size`).  A `place` is a region and
+an offset in one number, so that places compare and sort as integers.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from quirkfinder.card.model import Card
+from quirkfinder.events import CONFIG, VGA, region_name
+
+Ints = NDArray[np.int64]
+Words = NDArray[np.uint64]
+Flags = NDArray[np.bool_]
+
+_REGION_SHIFT = 52  # offsets stay below 2**52 bytes
+_OFFSET_MASK = (1 << _REGION_SHIFT) - 1
+_READS = ("region_read", "vga_read", "quirk_read")
+_WRITES = ("region_write", "vga_write", "quirk_write")
+
+
+def place_of(region: int, offset: int) -> int:
+    """Region and offset as one number."""
+    return (region << _REGION_SHIFT) | offset
+
+
+def region_of(place: int) -> int:
+    return place >> _REGION_SHIFT
+
+
+def offset_of(place: int) -> int:
+    return place & _OFFSET_MASK
+
+
+def place_name(place: int) -> str:
+    """`bar4+0x10`, or `vga+0x3c3` (an absolute port)."""
+    return f"{region_name(region_of(place))}+0x{offset_of(place):x}"
+
+
+@dataclass(frozen=True, slots=True)
+class Accesses:
+    """Columns of equal length in the order of the trace; `row` is the row in the events frame."""
+
+    row: Ints
+    place: Ints
+    size: NDArray[np.uint8]
+    value: Words
+    write: Flags
+    #: answered by a quirk of QEMU's own (debug-print era: the line replaces that of the hardware)
+    handled: Flags
+
+    def __len__(self) -> int:
+        return len(self.row)
+
+    def take(self, index: Ints | Flags) -> "Accesses":
+        """The elements at `index` (positions or a mask), in that order."""
+        return Accesses(
+            self.row[index],
+            self.place[index],
+            self.size[index],
+            self.value[index],
+            self.write[index],
+            self.handled[index],
+        )
+
+    @property
+    def region(self) -> Ints:
+        return self.place >> _REGION_SHIFT
+
+    @property
+    def offset(self) -> Ints:
+        return self.place & _OFFSET_MASK
+
+    def in_region(self, region: int) -> "Accesses":
+        return self.take(self.region == region)
+
+
+def device_accesses(events: pl.DataFrame, card: Card, *, with_vga: bool) -> Accesses:
+    """All region accesses of `card`, and those to VGA ports where `with_vga`.
+
+    `events`: the frame of `quirkfinder.events.SCHEMA`; rows are positions in it.  VGA lines carry no device, so the
+    caller says whether they belong to this card.  Accesses to the ROM and to device-specific regions stay out: they
+    reach no register.  Config space, where QEMU logs it as a region, is not a BAR either.
+    """
+    kinds = [k for k in _READS + _WRITES if with_vga or not k.startswith("vga")]
+    mine = pl.col("device") == card.name if card.name != "unnamed" else pl.col("device").is_null()
+    if with_vga:
+        mine = mine | (pl.col("region") == VGA)
+    frame = (
+        events.lazy()
+        .with_row_index("row")
+        .filter(pl.col("event").is_in(kinds) & mine)
+        .filter((pl.col("region") < 6) | (pl.col("region") == VGA))
+        .filter((pl.col("region") != CONFIG) & pl.col("address").is_not_null() & pl.col("value").is_not_null())
+        .select(
+            pl.col("row").cast(pl.Int64),
+            (pl.col("region").cast(pl.Int64) * (1 << _REGION_SHIFT) + pl.col("address").cast(pl.Int64)).alias("place"),
+            pl.col("size").fill_null(4),
+            "value",
+            pl.col("event").is_in(list(_WRITES)).alias("write"),
+            pl.col("event").is_in(["quirk_read", "quirk_write"]).alias("handled"),
+        )
+        .collect()
+    )
+    columns = [frame[name].to_numpy() for name in ("row", "place", "size", "value", "write", "handled")]
+    return _split_wide(Accesses(*columns))
+
+
+def _split_wide(accesses: Accesses) -> Accesses:
+    """Eight-byte accesses as two of four bytes, the low half first."""
+    wide = accesses.size == 8
+    if not wide.any():
+        return accesses
+    index = np.repeat(np.arange(len(accesses)), np.where(wide, 2, 1))
+    second = np.zeros(len(index), dtype=np.bool_)
+    second[1:] = index[1:] == index[:-1]
+    parts = accesses.take(index)
+    halves = wide[index]
+    value = np.where(
+        second, parts.value >> np.uint64(32), np.where(halves, parts.value & np.uint64(0xFFFFFFFF), parts.value)
+    )
+    place = np.where(second, parts.place + 4, parts.place)
+    size = np.where(halves, 4, parts.size).astype(np.uint8)
+    return Accesses(parts.row, place, size, value, parts.write, parts.handled)

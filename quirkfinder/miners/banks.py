@@ -1,0 +1,239 @@
+"""The same memory in two places: aliases at a constant distance, and apertures whose distance a bank register sets.
+
+Both start from equal informative values at two places.  The distance between the places is constant for an alias; for
+a paged window it is `(bank << shift) - offset`, where `bank` is what was last written to another register.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+
+from quirkfinder.events import region_name
+from quirkfinder.findings import Finding
+from quirkfinder.miners.accesses import Accesses, Flags, Ints, place_name, place_of, region_of
+from quirkfinder.miners.agreement import Agreement, agreement
+from quirkfinder.miners.claims import Scene, claim, confidence, hexadecimal, register
+from quirkfinder.miners.information import informative
+from quirkfinder.miners.windows.registers import value_in_force
+
+_LEAST_VALUES = 3
+_MOST_BANKS = 64
+_MOST_JOIN = 2_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Alias:
+    """`region`+`offset`.. reaches `target`+`target_offset`.. for `size` bytes."""
+
+    region: int
+    offset: int
+    size: int
+    target: int
+    target_offset: int
+    agreed: Agreement
+
+
+@dataclass(frozen=True, slots=True)
+class PagedWindow:
+    """`region`+`offset`.. reaches `target` at `(bank << shift)`, the bank register being the place `bank`."""
+
+    region: int
+    offset: int
+    size: int
+    bank: int
+    bank_size: int
+    shift: int
+    target: int
+    agreed: Agreement
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """Pairs of accesses of equal value in two regions, as indices into the accesses."""
+
+    here: Ints
+    there: Ints
+
+
+def discover_banks(scene: Scene, owned: Flags) -> tuple[list[Alias], list[PagedWindow]]:
+    """Aliases and paged windows between different BARs; `owned` accesses belong to windows and stay out."""
+    accesses = scene.accesses
+    usable = informative(accesses) & ~owned & (accesses.region < 6)
+    aliases: list[Alias] = []
+    paged: list[PagedWindow] = []
+    regions = np.unique(accesses.region[usable]).tolist()
+    for region, target in combinations(regions, 2):
+        joined = _join(accesses, usable, region, target)
+        if len(joined.here) < _LEAST_VALUES:
+            continue
+        alias = _alias(accesses, joined, region, target)
+        back = Joined(joined.there, joined.here)
+        pages = [_paged(accesses, joined, region, target), _paged(accesses, back, target, region)]
+        window = max((p for p in pages if p is not None), key=lambda p: p.agreed.bits, default=None)
+        if window is not None and (alias is None or window.agreed.bits > alias.agreed.bits):
+            paged.append(window)  # with the bank held still, a page looks like an alias
+        elif alias is not None:
+            aliases.append(alias)
+    return aliases, paged
+
+
+def _join(accesses: Accesses, usable: Flags, region: int, target: int) -> Joined:
+    """All pairs of usable accesses with equal value and size, one in `region`, one in `target`."""
+    here = np.flatnonzero(usable & (accesses.region == region))
+    there = np.flatnonzero(usable & (accesses.region == target))
+    there = there[np.argsort(accesses.value[there], kind="stable")]
+    held = accesses.value[there]
+    first = np.searchsorted(held, accesses.value[here], "left")
+    count = np.minimum(np.searchsorted(held, accesses.value[here], "right") - first, 8)
+    if count.sum() > _MOST_JOIN:
+        return Joined(np.zeros(0, np.int64), np.zeros(0, np.int64))
+    index = np.repeat(here, count)
+    partner = there[np.repeat(first, count) + np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)]
+    same = accesses.size[index] == accesses.size[partner]
+    return Joined(index[same], partner[same])
+
+
+def _alias(accesses: Accesses, joined: Joined, region: int, target: int) -> Alias | None:
+    distance = accesses.offset[joined.there] - accesses.offset[joined.here]
+    best = _most_values(distance, accesses.value[joined.here].view(np.int64))
+    if best is None:
+        return None
+    at = joined.here[distance == best]
+    low, high = int(accesses.offset[at].min()), int((accesses.offset[at] + accesses.size[at]).max())
+    mapped = accesses.take((accesses.region == region) & (accesses.offset >= low) & (accesses.offset < high))
+    agreed = agreement(accesses.in_region(target), mapped, place_of(target, 0) + mapped.offset + best)
+    if not agreed.holds or agreed.values < _LEAST_VALUES:
+        return None
+    return Alias(region, low, high - low, target, low + best, agreed)
+
+
+def _most_values(distance: Ints, value: Ints) -> int | None:
+    """The distance that most distinct values share, if enough do."""
+    pairs = np.unique(np.stack([distance, value]), axis=1)
+    distances, counts = np.unique(pairs[0], return_counts=True)
+    best = int(counts.argmax())
+    return int(distances[best]) if counts[best] >= _LEAST_VALUES else None
+
+
+def _paged(accesses: Accesses, joined: Joined, region: int, target: int) -> PagedWindow | None:
+    """The bank register, shift and offset that explain why the distance varies; None where nothing does."""
+    distance = accesses.offset[joined.there] - accesses.offset[joined.here]
+    rows = accesses.row[joined.here]
+    best: PagedWindow | None = None
+    for bank in _bank_registers(accesses, joined, region):
+        held = value_in_force(accesses, bank, rows)
+        for shift, offset in _linear(held, distance, accesses.value[joined.here].view(np.int64)):
+            window = _verify(accesses, region, target, bank, shift, offset)
+            if window is not None and (best is None or window.agreed.bits > best.agreed.bits):
+                best = window
+    return best
+
+
+def _bank_registers(accesses: Accesses, joined: Joined, region: int) -> list[int]:
+    """Registers that were written with several values and lie outside the memory that is compared."""
+    places, counts = np.unique(accesses.place[accesses.write], return_counts=True)
+    compared = np.union1d(accesses.place[joined.here], accesses.place[joined.there])
+    outside = ~np.isin(places, compared) & (counts >= 2)
+    nearest = np.argsort(np.abs(places[outside] - place_of(region, 0)), kind="stable")
+    chosen = places[outside][nearest].tolist()
+    several = [p for p in chosen[: 8 * _MOST_BANKS] if _distinct_written(accesses, p) >= 2]
+    return [int(p) for p in several[:_MOST_BANKS]]
+
+
+def _distinct_written(accesses: Accesses, place: int) -> int:
+    return len(np.unique(accesses.value[(accesses.place == place) & accesses.write]))
+
+
+def _linear(held: Ints, distance: Ints, value: Ints) -> Iterator[tuple[int, int]]:
+    """(shift, offset) with `distance == (bank << shift) - offset` for at least two banks and three values."""
+    known = held >= 0
+    triples = np.unique(np.stack([held[known], distance[known], value[known]]), axis=1)
+    banks = np.unique(triples[0])
+    if len(banks) < 2:
+        return
+    tried: set[tuple[int, int]] = set()
+    for shift in range(8, 25):
+        offsets = (triples[0] << shift) - triples[1]
+        candidates, counts = np.unique(offsets, return_counts=True)
+        best = int(counts.argmax())
+        offset = int(candidates[best])
+        chosen = offsets == offset
+        if offset < 0 or counts[best] < _LEAST_VALUES or len(np.unique(triples[0][chosen])) < 2:
+            continue
+        if (shift, offset) not in tried:
+            tried.add((shift, offset))
+            yield shift, offset
+
+
+def _verify(accesses: Accesses, region: int, target: int, bank: int, shift: int, offset: int) -> PagedWindow | None:
+    inside = (accesses.region == region) & (accesses.offset >= offset) & (accesses.place != bank)
+    mapped = accesses.take(inside)
+    held = value_in_force(accesses, bank, mapped.row)
+    known = held >= 0
+    mapped, held = mapped.take(known), held[known]
+    reach = int((mapped.offset - offset).max()) + 4 if len(mapped) else 0
+    size = 1 << max(shift, (reach - 1).bit_length()) if reach else 0
+    agreed = agreement(
+        accesses.in_region(target), mapped, place_of(target, 0) + (held << shift) + mapped.offset - offset
+    )
+    if not agreed.holds or agreed.values < _LEAST_VALUES:
+        return None
+    written = accesses.size[(accesses.place == bank) & accesses.write]
+    return PagedWindow(region, offset, size, bank, int(np.bincount(written).argmax()), shift, target, agreed)
+
+
+def alias_finding(scene: Scene, alias: Alias) -> Finding:
+    """The finding for an alias."""
+    here = f"{region_name(alias.region)}+0x{alias.offset:x}"
+    there = f"{region_name(alias.target)}+0x{alias.target_offset:x}"
+    return claim(
+        scene,
+        "bar-alias",
+        f"{here}/{there}",
+        verdict="confirmed",
+        confidence=confidence(alias.agreed.bits, alias.agreed.contradictions),
+        needs_quirk=False,
+        summary=f"{here} and {there} are the same memory, 0x{alias.size:x} bytes as far as the trace shows",
+        parameters={
+            "region": region_name(alias.region),
+            "offset": hexadecimal(alias.offset),
+            "size": hexadecimal(alias.size),
+            "target_region": region_name(alias.target),
+            "target_offset": hexadecimal(alias.target_offset),
+        },
+        evidence=scene.evidence([r for pair in alias.agreed.pairs for r in pair], "the same value both ways"),
+        evidence_count=alias.agreed.values,
+        reason="both ways lead through QEMU; a quirk on one of them has to cover the other as well",
+        doubt="it would be false if the card copied these values itself",
+    )
+
+
+def paged_finding(scene: Scene, window: PagedWindow) -> Finding:
+    """The finding for a paged window."""
+    here = f"{region_name(window.region)}+0x{window.offset:x}"
+    return claim(
+        scene,
+        "paged-window",
+        f"{here}/{place_name(window.bank)}",
+        verdict="confirmed",
+        confidence=confidence(window.agreed.bits, window.agreed.contradictions),
+        needs_quirk=False,
+        summary=f"{here} shows the page of BAR{window.target} that {place_name(window.bank)} << {window.shift} chooses",
+        parameters={
+            "region": region_name(window.region),
+            "bank": {**register(window.bank, window.bank_size), "region": region_name(region_of(window.bank))},
+            "offset": hexadecimal(window.offset),
+            "size": hexadecimal(window.size),
+            "shift": window.shift,
+            "target_region": region_name(window.target),
+        },
+        evidence=scene.evidence([r for pair in window.agreed.pairs for r in pair], "the same value both ways"),
+        evidence_count=window.agreed.values,
+        reason="the bank is an offset in the card's own memory, so no host address crosses",
+        doubt=f"it would be false if BAR{window.target} and the aperture were filled with the same data by the guest",
+    )
+
+
+__all__ = ["Alias", "PagedWindow", "alias_finding", "discover_banks", "paged_finding"]

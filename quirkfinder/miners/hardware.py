@@ -1,0 +1,111 @@
+"""What the card's own config space holds, so that a read through a back door can be recognised by its value.
+
+The hardware answers with its own config space: host BAR addresses, not the guest's.  `lspci -x` gives it byte for byte;
+where that is missing it is put together from what the guest read (everything QEMU does not emulate) and from the BAR
+addresses the host inventory tells.  PCI Local Bus 3.0, section 6.1 (header layout), 6.2.5 (BARs).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from quirkfinder.card.model import Bar, Card, ConfigSpace
+from quirkfinder.miners.accesses import Ints, Words
+from quirkfinder.miners.information import information
+
+#: bytes that change while the card runs: their disagreement proves nothing
+_CHANGING = (range(0x04, 0x08), range(0x0C, 0x10), range(0x30, 0x34), range(0x3C, 0x40))
+_BAR_FIELDS = range(0x10, 0x28)
+FULL_SIZE = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class HardwareConfig:
+    """4096 bytes each: the value, whether it is known, whether it should stay put, and the BAR that lives there."""
+
+    values: NDArray[np.uint8]
+    known: NDArray[np.bool_]
+    steady: NDArray[np.bool_]
+    bar: NDArray[np.int8]  # index of the BAR whose address the byte belongs to, else -1
+
+    def read(self, offset: Ints, size: int) -> tuple[Words, NDArray[np.bool_]]:
+        """Little-endian values of `size` bytes at every `offset`, and whether all of those bytes are known."""
+        inside = (offset >= 0) & (offset + size <= len(self.values))
+        base = np.where(inside, offset, 0)
+        value = np.zeros(len(offset), dtype=np.uint64)
+        known = inside.copy()
+        for byte in range(size):
+            value |= self.values[base + byte].astype(np.uint64) << np.uint64(8 * byte)
+            known &= self.known[base + byte]
+        return value, known
+
+    def matches(self, value: Words, size: int) -> tuple[Ints, Ints]:
+        """All pairs (index into `value`, config offset) where config space holds that value of `size` bytes.
+
+        Dwords and words are looked for at their natural alignment; values that prove nothing are passed over.
+        """
+        offsets = np.arange(0, FULL_SIZE, size, dtype=np.int64)
+        held, known = self.read(offsets, size)
+        known &= information(held, np.full(len(held), size, dtype=np.uint8)) > 0
+        held, offsets = held[known], offsets[known]
+        order = np.argsort(held, kind="stable")
+        held, offsets = held[order], offsets[order]
+        first, last = np.searchsorted(held, value, "left"), np.searchsorted(held, value, "right")
+        count = last - first
+        index = np.repeat(np.arange(len(value)), count)
+        within = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
+        return index.astype(np.int64), offsets[np.repeat(first, count) + within]
+
+
+def hardware_config(card: Card) -> HardwareConfig:
+    """The config space the card itself answers with, from all that is known of it."""
+    values = np.zeros(FULL_SIZE, dtype=np.uint8)
+    known = np.zeros(FULL_SIZE, dtype=np.bool_)
+    _overlay(values, known, card.guest_config)
+    known[list(_BAR_FIELDS)] = False  # the guest reads its own addresses there
+    for changing in _CHANGING:
+        known[list(changing)] &= False
+    _overlay(values, known, card.host_config)
+    bar = np.full(FULL_SIZE, -1, dtype=np.int8)
+    for entry in card.bars:
+        _place_bar(values, known, bar, entry, card.guest_config)
+    steady = np.zeros(FULL_SIZE, dtype=np.bool_)
+    steady[:0x40] = True
+    for changing in _CHANGING:
+        steady[list(changing)] = False
+    return HardwareConfig(values, known, steady, bar)
+
+
+def guest_view(card: Card) -> HardwareConfig:
+    """The config space as the guest saw it: what QEMU's own quirks answer with."""
+    values = np.zeros(FULL_SIZE, dtype=np.uint8)
+    known = np.zeros(FULL_SIZE, dtype=np.bool_)
+    _overlay(values, known, card.guest_config)
+    return HardwareConfig(values, known, known.copy(), np.full(FULL_SIZE, -1, dtype=np.int8))
+
+
+def _overlay(values: NDArray[np.uint8], known: NDArray[np.bool_], config: ConfigSpace) -> None:
+    length = min(config.size, FULL_SIZE)
+    seen = np.frombuffer(config.known, dtype=np.uint8)[:length] != 0
+    values[:length][seen] = np.frombuffer(config.values, dtype=np.uint8)[:length][seen]
+    known[:length] |= seen
+
+
+def _place_bar(
+    values: NDArray[np.uint8], known: NDArray[np.bool_], owner: NDArray[np.int8], bar: Bar, guest: ConfigSpace
+) -> None:
+    """Write the host address of `bar` where the inventory gives one and the config dump does not already."""
+    if bar.index > 5 or not bar.host:
+        return
+    offset = 0x10 + 4 * bar.index
+    length = 8 if bar.kind == "memory64" else 4
+    owner[offset : offset + length] = bar.index
+    if known[offset : offset + length].all() and values[offset : offset + length].any():
+        return
+    flags = guest.read(offset, 1)
+    low = {"io": 1, "memory64": 4}.get(bar.kind, 0) | (8 if bar.prefetchable else 0)
+    if flags is not None:
+        low = flags & (3 if bar.kind == "io" else 15)
+    values[offset : offset + length] = np.frombuffer((bar.host | low).to_bytes(8, "little")[:length], dtype=np.uint8)
+    known[offset : offset + length] = True

@@ -1,0 +1,194 @@
+"""Config mirrors: a range of a BAR that reads like config space, the card's own or a neighbour's.
+
+A burnt-in copy of the header looks the same at first sight, so a claim needs something live: a BAR field that holds
+the host's address.  Ids and class codes alone prove nothing, because firmware images carry them too.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from quirkfinder.card.model import Card, Neighbour
+from quirkfinder.events import region_name
+from quirkfinder.findings import Finding
+from quirkfinder.miners.accesses import Accesses, Flags, Ints
+from quirkfinder.miners.claims import Scene, bar_words, claim, confidence, hexadecimal
+from quirkfinder.miners.hardware import HardwareConfig, hardware_config
+from quirkfinder.miners.windows.targets import ConfigEvidence, config_evidence
+
+_HEADER, _PLAIN, _EXTENDED = 64, 256, 4096
+_DELTAS_TRIED = 8
+_MOST_READS = 200_000
+
+
+@dataclass(frozen=True, slots=True)
+class Mirror:
+    """Config offset 0 lies at `start` of `region`; the first `size` bytes are there as far as the trace shows."""
+
+    region: int
+    start: int
+    size: int
+    evidence: ConfigEvidence
+    function: str | None  # None: the card itself
+
+    def contains(self, region: int, offset: int) -> bool:
+        return region == self.region and self.start <= offset < self.start + self.size
+
+
+def discover_mirrors(scene: Scene) -> list[Mirror]:
+    """Every range of a BAR that mirrors a config space."""
+    found: list[Mirror] = []
+    reads = scene.accesses.take(~scene.accesses.write)
+    spaces: list[tuple[str | None, HardwareConfig]] = [(None, scene.hardware)]
+    spaces += [(n.address, hardware_config(_as_card(n))) for n in _relatives(scene)]
+    for function, hardware in spaces:
+        for region in np.unique(reads.region).tolist():
+            if region > 5:
+                continue
+            mine = reads.in_region(region)
+            taken = np.zeros(len(mine), dtype=np.bool_)
+            for mirror in found:
+                if mirror.region == region:
+                    taken |= (mine.offset >= mirror.start) & (mine.offset < mirror.start + mirror.size)
+            found += _in_region(scene.card, mine.take(~taken), region, hardware, function)
+    return found
+
+
+def mirror_finding(scene: Scene, mirror: Mirror) -> Finding:
+    """The finding for a mirror."""
+    where = f"{region_name(mirror.region)}+0x{mirror.start:x}"
+    of = "config space" if mirror.function is None else f"config space of {mirror.function}"
+    live = bar_words(mirror.evidence.live)
+    fields, against = len(mirror.evidence.fields), len(mirror.evidence.against)
+    order = _tell_addresses_first(scene, mirror)
+    return claim(
+        scene,
+        "config-mirror",
+        where,
+        verdict="confirmed",
+        confidence=confidence(mirror.evidence.bits, against),
+        needs_quirk=True,
+        summary=f"{where} is a copy of the card's {of}: {fields} fields agree, the addresses of {live} among them",
+        parameters={
+            "region": region_name(mirror.region),
+            "offset": hexadecimal(mirror.start),
+            "size": hexadecimal(mirror.size),
+            "config_offset": "0x0",
+            "function": mirror.function,
+        },
+        evidence=scene.evidence(*order),
+        evidence_count=len(mirror.evidence.rows),
+        reason=f"a guest that reads it sees the host addresses of {live} instead of its own",
+        doubt="it would be false if the card kept a copy of its header that follows the BARs only by chance",
+    )
+
+
+def _tell_addresses_first(scene: Scene, mirror: Mirror) -> tuple[list[int], list[str]]:
+    at = np.flatnonzero(np.isin(scene.accesses.row, mirror.evidence.rows) & ~scene.accesses.write)
+    at = at[scene.accesses.region[at] == mirror.region]
+    offset = scene.accesses.offset[at] - mirror.start
+    offset, unique = np.unique(offset, return_index=True)
+    at = at[unique]
+    inside = (offset >= 0) & (offset < _EXTENDED)
+    at, offset = at[inside], offset[inside]
+    owner = scene.hardware.bar[offset] if mirror.function is None else np.full(len(offset), -1)
+    order = np.argsort(owner < 0, kind="stable")
+    notes = [
+        f"config offset 0x{offset[i]:x}" + (f": the host address of BAR{owner[i]}" if owner[i] >= 0 else "")
+        for i in order
+    ]
+    return [int(scene.accesses.row[at[i]]) for i in order], notes
+
+
+def _in_region(
+    card: Card, reads: Accesses, region: int, hardware: HardwareConfig, function: str | None
+) -> Iterator[Mirror]:
+    """Mirrors among the reads of one region."""
+    if not len(reads):
+        return
+    reads = _distinct(reads)
+    every = np.arange(len(reads))
+    taken = np.zeros(len(reads), dtype=np.bool_)
+    for start in _starts(reads, hardware):
+        position = reads.offset - start
+        offset = np.where((position >= 0) & (position < _EXTENDED) & ~taken, position, -1)
+        plain = np.where(offset < _PLAIN, offset, -1)
+        evidence = config_evidence(reads, plain, hardware, every)
+        if not evidence.holds:
+            continue
+        size = _size(card, region, start, reads, offset, hardware)
+        inside = np.where(offset < size, offset, -1)
+        taken |= inside >= 0
+        yield Mirror(region, start, size, config_evidence(reads, inside, hardware, every), function)
+
+
+def _distinct(reads: Accesses) -> Accesses:
+    """One read for each (place, size, value): repeated polls count once."""
+    keys = np.stack([reads.place, reads.size.astype(np.int64), reads.value.view(np.int64)])
+    _, index = np.unique(keys, axis=1, return_index=True)
+    return reads.take(np.sort(index)[:_MOST_READS])
+
+
+def _starts(reads: Accesses, hardware: HardwareConfig) -> list[int]:
+    """Offsets at which a mirror could begin, by how many distinct config fields vote for them."""
+    votes: list[Ints] = []
+    for size in (4, 2, 1):
+        index = np.flatnonzero(reads.size == size)
+        if not len(index):
+            continue
+        hit, offset = hardware.matches(reads.value[index], size)
+        start = reads.offset[index[hit]] - offset
+        votes.append(np.unique(np.stack([start, offset]), axis=1)[0])
+    if not votes:
+        return []
+    starts, counts = np.unique(np.concatenate(votes), return_counts=True)
+    usable: Flags = (starts >= 0) & (starts % 4 == 0) & (counts >= 2)
+    starts, counts = starts[usable], counts[usable]
+    return [int(starts[i]) for i in np.argsort(-counts, kind="stable")[:_DELTAS_TRIED]]
+
+
+def _size(card: Card, region: int, start: int, reads: Accesses, offset: Ints, hardware: HardwareConfig) -> int:
+    """4096 where something beyond 0xff agreed, 64 where what lies behind the header disagrees, else 256."""
+    every = np.arange(len(reads))
+    beyond = config_evidence(reads, np.where(offset >= _PLAIN, offset, -1), hardware, every)
+    body = np.where((offset >= _HEADER) & (offset < _PLAIN), offset, -1)
+    agreeing = config_evidence(reads, body, hardware, every)
+    size = _PLAIN
+    if beyond.fields:
+        size = _EXTENDED
+    elif not agreeing.fields and _disagreeing(reads, body, hardware) >= 2:
+        size = _HEADER
+    bar = card.bar(region)
+    room = bar.size - start if bar is not None and bar.size else size
+    return max(4, min(size, room))
+
+
+def _disagreeing(reads: Accesses, offset: Ints, hardware: HardwareConfig) -> int:
+    """Distinct offsets at which what was read is not what config space holds."""
+    wrong: set[int] = set()
+    for size in (4, 2, 1):
+        index = np.flatnonzero((reads.size == size) & (offset >= 0))
+        if len(index):
+            expected, known = hardware.read(offset[index], size)
+            wrong.update(offset[index][known & (expected != reads.value[index])].tolist())
+    return len(wrong)
+
+
+def _relatives(scene: Scene) -> list[Neighbour]:
+    """Functions of the same slot and the bridge above, whose config space a card may show as well."""
+    own = scene.card.host_address
+    if own is None:
+        return []
+    slot, bus = own.rsplit(".", 1)[0], own.split(":")[1]
+    return [
+        n
+        for n in scene.machine.neighbours
+        if n.address != own
+        and n.config.size
+        and (n.address.rsplit(".", 1)[0] == slot or (n.is_bridge and n.secondary_bus == int(bus, 16)))
+    ]
+
+
+def _as_card(neighbour: Neighbour) -> Card:
+    return Card(neighbour.address, neighbour.address, bars=neighbour.bars, host_config=neighbour.config)

@@ -1,0 +1,79 @@
+"""All miners in order, and who owns what: a leak seen through a window or a mirror is part of that finding."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import polars as pl
+
+from quirkfinder.card.model import Card, Machine
+from quirkfinder.findings import Finding
+from quirkfinder.miners.accesses import Flags
+from quirkfinder.miners.accidents import collision_findings, identity_findings
+from quirkfinder.miners.banks import alias_finding, discover_banks, paged_finding
+from quirkfinder.miners.claims import Scene, scene_of
+from quirkfinder.miners.host_accesses import discover_strays, stray_findings
+from quirkfinder.miners.indexed import indexed_findings
+from quirkfinder.miners.leaks import discover_leaks, leak_finding
+from quirkfinder.miners.mirrors import Mirror, discover_mirrors, mirror_finding
+from quirkfinder.miners.windows.discover import Window, discover_windows
+from quirkfinder.miners.windows.findings import window_finding
+
+_DISPLAY = 0x03
+
+
+def mine(events: pl.DataFrame, machine: Machine) -> tuple[Finding, ...]:
+    """The findings of all cards of `machine`, in the order of the cards.
+
+    `events`: the frame of `quirkfinder.events.SCHEMA` that the cards were built from.
+    """
+    owner = _vga_owner(machine.cards)
+    findings: list[Finding] = []
+    for card in machine.cards:
+        findings += mine_card(scene_of(events, machine, card, with_vga=card is owner))
+    return tuple(findings)
+
+
+def mine_card(scene: Scene) -> list[Finding]:
+    """The findings of one card."""
+    windows = discover_windows(scene.accesses, scene.card, scene.hardware)
+    mirrors = discover_mirrors(scene)
+    owned = owned_accesses(scene, windows, mirrors)
+    strays = discover_strays(scene)
+    touched = frozenset(s.bar.index for s in strays)
+    leaks = discover_leaks(scene, owned, touched)
+    aliases, paged = discover_banks(scene, _window_accesses(scene, windows))
+    doors = [window_finding(scene, w) for w in windows]
+    doors += [mirror_finding(scene, m) for m in mirrors]
+    doors += [leak_finding(scene, leak, leak.bar.index in touched) for leak in leaks]
+    others = [paged_finding(scene, p) for p in paged] + [alias_finding(scene, a) for a in aliases]
+    registers = frozenset(place for w in windows for place in (w.pair.address, w.pair.data))
+    return [
+        *doors,
+        *others,
+        *stray_findings(scene, strays, doors),
+        *identity_findings(scene),
+        *collision_findings(scene),
+        *indexed_findings(scene, registers),
+    ]
+
+
+def owned_accesses(scene: Scene, windows: Sequence[Window], mirrors: Sequence[Mirror]) -> Flags:
+    """Accesses that a window or a mirror explains."""
+    owned = _window_accesses(scene, windows)
+    region, offset = scene.accesses.region, scene.accesses.offset
+    for mirror in mirrors:
+        owned |= (region == mirror.region) & (offset >= mirror.start) & (offset < mirror.start + mirror.size)
+    return owned
+
+
+def _window_accesses(scene: Scene, windows: Sequence[Window]) -> Flags:
+    registers = [place for w in windows for place in (w.pair.address, w.pair.data)]
+    return np.asarray(np.isin(scene.accesses.place, registers))
+
+
+def _vga_owner(cards: Sequence[Card]) -> Card | None:
+    """The card whose legacy VGA ports the trace shows: the only one, or the only display controller."""
+    if len(cards) == 1:
+        return cards[0]
+    displays = [c for c in cards if c.class_code is not None and c.class_code >> 16 == _DISPLAY]
+    return displays[0] if len(displays) == 1 else None

@@ -1,0 +1,173 @@
+"""Windows as findings: targets in the contract's form, the lines that prove them, and what remains open."""
+
+from typing import Any
+
+import numpy as np
+
+from quirkfinder.events import region_name
+from quirkfinder.findings import Finding
+from quirkfinder.miners.accesses import Flags, Ints, Words, place_name, region_of
+from quirkfinder.miners.claims import Scene, bar_words, claim, confidence, hexadecimal, register
+from quirkfinder.miners.hardware import FULL_SIZE
+from quirkfinder.miners.windows.discover import Window
+from quirkfinder.miners.windows.registers import enable_registers, handshake_of, select_registers
+from quirkfinder.miners.windows.shape import Shape, shape_of
+from quirkfinder.miners.windows.targets import CONFIG_SPACE, Target
+
+_MOST_TAGS = 3
+
+
+def window_finding(scene: Scene, window: Window) -> Finding:
+    """The finding for a proven window."""
+    parameters = window_parameters(scene, window)
+    live = sorted({bar for t in window.targets if t.config for bar in t.config.live})
+    reaches = _reaches(window)
+    needs = bool(live) or any(t.space == CONFIG_SPACE for t in window.targets)
+    against = sum(
+        len(t.config.against) if t.config else t.agreed.contradictions if t.agreed else 0 for t in window.targets
+    )
+    address, data = place_name(window.pair.address), place_name(window.pair.data)
+    rows, notes = _evidence_rows(scene, window)
+    return claim(
+        scene,
+        "window",
+        f"{address}/{data}",
+        verdict="confirmed",
+        confidence=confidence(window.bits, against),
+        needs_quirk=needs,
+        summary=f"{address} selects what {data} reaches: {reaches}",
+        parameters=parameters,
+        evidence=scene.evidence(rows, notes),
+        evidence_count=_proofs(window),
+        reason=(
+            f"through it the guest reads the host's config space, with the host addresses of {bar_words(live)}"
+            if live
+            else "it reaches config space behind QEMU's back"
+            if needs
+            else "it reaches registers that the guest may use directly as well; no host address comes through it"
+        ),
+        doubt=(
+            "it would be false if the agreeing values were copies that the card or its firmware keeps, or if "
+            f"other registers than {address} chose what {data} returns"
+        ),
+    )
+
+
+def window_parameters(scene: Scene, window: Window) -> dict[str, Any]:
+    """`parameters` of the contract for a window."""
+    pair = window.pair
+    sizes = scene.accesses.size[(scene.accesses.place == pair.address) & scene.accesses.write]
+    data_size = int(np.bincount(window.uses.data.size).argmax())
+    targets = _targets(scene, window, data_size)
+    parameters: dict[str, Any] = {
+        "region": region_name(region_of(pair.address)),
+        "address": register(pair.address, int(np.bincount(sizes).argmax())),
+        "data": register(pair.data, data_size),
+        "targets": targets,
+    }
+    if region_of(pair.data) != region_of(pair.address):
+        parameters["data_region"] = region_name(region_of(pair.data))
+    if enable := enable_registers(scene.accesses, window):
+        parameters["enable"] = enable
+    increment = max((t.reach.increment for t in window.targets), default=0)
+    if increment:
+        parameters["increment"] = increment
+    if window.commit_after:
+        parameters["commit"] = "the address is written after the data"
+    if pair.address == pair.data:
+        parameters["handshake"] = handshake_of(scene.accesses, window)
+    return parameters
+
+
+def _targets(scene: Scene, window: Window, width: int) -> list[dict[str, Any]]:
+    shapes = [(t, _shape(scene, window, t, width)) for t in window.targets]
+    selects = select_registers(scene.accesses, window, [s for _, s in shapes])
+    result = []
+    for (target, shape), select in zip(shapes, selects, strict=True):
+        entry: dict[str, Any] = {
+            "match": hexadecimal(shape.match),
+            "mask": hexadecimal(shape.mask),
+            "space": "config" if target.space == CONFIG_SPACE else region_name(target.space),
+            "base": hexadecimal(shape.base),
+        }
+        if target.reach.scale != 1:
+            entry["scale"] = target.reach.scale
+        if select:
+            entry["select"] = select
+        if entry not in result:
+            result.append(entry)
+    return result
+
+
+def _shape(scene: Scene, window: Window, target: Target, width: int) -> Shape:
+    size = FULL_SIZE
+    if target.space != CONFIG_SPACE:
+        bar = scene.card.bar(target.space)
+        size = bar.size if bar is not None and bar.size else 1 << 32
+    return shape_of(_proving_addresses(window, target), target.reach.scale, target.delta, width, size)
+
+
+def _proving(window: Window, target: Target) -> Flags:
+    """Which of the target's members are proven by a value."""
+    rows = (
+        target.config.rows if target.config else target.agreed.mapped_rows if target.agreed else np.zeros(0, np.int64)
+    )
+    return np.isin(window.uses.data.row[target.members], rows)
+
+
+def _proving_addresses(window: Window, target: Target) -> Words:
+    members = target.members[_proving(window, target)]
+    return window.uses.address[members if len(members) else target.members]
+
+
+def _reaches(window: Window) -> str:
+    names = ["config space" if t.space == CONFIG_SPACE else f"BAR{t.space}" for t in window.targets]
+    names = list(dict.fromkeys(names))
+    return names[0] if len(names) == 1 else ", ".join(names[:-1]) + " and " + names[-1]
+
+
+def _proofs(window: Window) -> int:
+    return sum(int(_proving(window, t).sum()) for t in window.targets)
+
+
+def _evidence_rows(scene: Scene, window: Window) -> tuple[list[int], list[str]]:
+    """Pairs of lines, address then data, a few for each target, and for memory the direct access that agrees."""
+    rows: list[int] = []
+    notes: list[str] = []
+    share = max(1, 4 // len(window.targets))
+    for target in window.targets:
+        members = target.members[_proving(window, target)]
+        for at in _telling(scene, window, target, members)[:share]:
+            rows += [int(window.uses.address_row[at]), int(window.uses.data.row[at])]
+            notes += ["the address", _what(scene, window, target, int(at))]
+        if target.agreed and target.agreed.pairs:
+            mapped = set(target.agreed.mapped_rows.tolist())
+            for first, second in target.agreed.pairs[:share]:
+                direct = second if first in mapped else first
+                rows.append(direct)
+                notes.append(f"the same value in BAR{target.space} directly")
+    return rows, notes
+
+
+def _telling(scene: Scene, window: Window, target: Target, members: Ints) -> Ints:
+    """Members ordered so that host addresses come first, each location once."""
+    position = (target.reach.of(window.uses)[members] + target.delta) % (1 << 32)
+    if target.space != CONFIG_SPACE:
+        told = {row for pair in (target.agreed.pairs if target.agreed else ()) for row in pair}
+        return members[np.isin(window.uses.data.row[members], list(told))]
+    _, unique = np.unique(position, return_index=True)
+    order = np.argsort(
+        -(scene.hardware.bar[np.minimum(position[unique], FULL_SIZE - 1)] >= 0).astype(int), kind="stable"
+    )
+    return members[unique[order]]
+
+
+def _what(scene: Scene, window: Window, target: Target, at: int) -> str:
+    offset = int((target.reach.of(window.uses)[at] + target.delta) % (1 << 32))
+    if target.space != CONFIG_SPACE:
+        return f"reaches BAR{target.space}+0x{offset:x}"
+    bar = int(scene.hardware.bar[offset]) if offset < FULL_SIZE else -1
+    return f"config offset 0x{offset:x}: the host address of BAR{bar}" if bar >= 0 else f"config offset 0x{offset:x}"
+
+
+__all__ = ["window_finding", "window_parameters"]

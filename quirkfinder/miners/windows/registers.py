@@ -1,0 +1,121 @@
+"""The registers around a window: enables that must be set, selectors that choose the target, handshake keys."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from quirkfinder.miners.accesses import Accesses, Ints, offset_of, region_of
+from quirkfinder.miners.claims import hexadecimal
+from quirkfinder.miners.windows.discover import Window
+from quirkfinder.miners.windows.shape import Shape
+from quirkfinder.miners.windows.targets import Target
+
+_NEAR = 64  # bytes around the address register in which its helpers are looked for
+_MOST_STEPS = 6
+
+
+def value_in_force(accesses: Accesses, place: int, rows: Ints) -> Ints:
+    """The value last written to `place` before each of `rows`; -1 where it was not written yet."""
+    at = np.flatnonzero((accesses.place == place) & accesses.write)
+    latest = np.searchsorted(accesses.row[at], rows, "left") - 1
+    values = accesses.value[at].astype(np.int64)
+    return np.where(latest >= 0, values[np.maximum(latest, 0)] if len(values) else -1, -1)
+
+
+def helper_places(accesses: Accesses, window: Window) -> list[int]:
+    """Registers near the address register that are written with few values and are neither of the pair."""
+    pair = window.pair
+    region = accesses.region == region_of(pair.address)
+    near = region & (np.abs(accesses.offset - offset_of(pair.address)) <= _NEAR) & accesses.write
+    places = np.unique(accesses.place[near])
+    return [int(p) for p in places if p not in (pair.address, pair.data)]
+
+
+def enable_registers(accesses: Accesses, window: Window) -> list[dict[str, Any]]:
+    """Registers that held one value whenever the window answered, and not where it answered all ones."""
+    good = np.unique(np.concatenate([_rows(t) for t in window.targets]))
+    data = window.uses.data
+    closed = data.row[~data.write & (data.value == _all_ones(data))]
+    closed = np.setdiff1d(closed, good)
+    if not len(closed) or not len(good):
+        return []
+    result = []
+    for place in helper_places(accesses, window):
+        open_values = np.unique(value_in_force(accesses, place, good))
+        if len(open_values) != 1 or open_values[0] <= 0:
+            continue
+        if (value_in_force(accesses, place, closed) != open_values[0]).any():
+            value = int(open_values[0])
+            mask = 1 if value & 1 else value
+            result.append(
+                {"offset": hexadecimal(offset_of(place)), "value": hexadecimal(value), "mask": hexadecimal(mask)}
+            )
+    return result
+
+
+def select_registers(accesses: Accesses, window: Window, shapes: Sequence[Shape]) -> list[dict[str, Any] | None]:
+    """For targets that share addresses: the register whose value tells them apart, one entry a target."""
+    result: list[dict[str, Any] | None] = [None] * len(shapes)
+    rows = [_rows(t) for t in window.targets]
+    for first in range(len(shapes)):
+        for second in range(first + 1, len(shapes)):
+            if not _overlap(shapes[first], shapes[second]):
+                continue
+            for place in helper_places(accesses, window):
+                values = [np.unique(value_in_force(accesses, place, rows[i])) for i in (first, second)]
+                if all(len(v) == 1 for v in values) and values[0][0] != values[1][0]:
+                    for index, value in ((first, values[0][0]), (second, values[1][0])):
+                        held = max(0, int(value))
+                        result[index] = {"offset": hexadecimal(offset_of(place)), "value": held, "mask": 0xFFFFFFFF}
+                    break
+    return result
+
+
+def handshake_of(accesses: Accesses, window: Window) -> list[dict[str, Any]]:
+    """The steps that every proven use has in common, for a register that takes the address and gives the data."""
+    place = window.pair.data
+    good = np.unique(np.concatenate([_rows(t) for t in window.targets]))
+    at = np.flatnonzero(np.isin(accesses.row, good) & (accesses.place == place) & ~accesses.write)
+    steps: list[dict[str, Any]] = []
+    for back in range(_MOST_STEPS, 0, -1):
+        index = at - back
+        if (index < 0).any() or len(np.unique(accesses.place[index])) != 1:
+            steps = []
+            continue
+        where = int(accesses.place[index[0]])
+        if not accesses.write[index].all():
+            steps = []
+            continue
+        values = np.unique(accesses.value[index])
+        step: dict[str, Any] = {"access": "write", "offset": hexadecimal(offset_of(where))}
+        step["value"] = hexadecimal(int(values[0])) if len(values) == 1 and where != place else "address"
+        steps.append(step)
+    steps = _one_round(steps)
+    return [*steps, {"access": "read", "offset": hexadecimal(offset_of(place)), "value": "data"}]
+
+
+def _one_round(steps: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Keep the last round only: the key before the last address write, and what follows it."""
+    addresses = [i for i, s in enumerate(steps) if s["value"] == "address"]
+    if not addresses:
+        return steps
+    begin = addresses[-2] + 1 if len(addresses) > 1 else 0
+    return steps[max(begin, addresses[-1] - 1) :]
+
+
+def _rows(target: Target) -> Ints:
+    if target.config is not None:
+        return np.asarray(target.config.rows)
+    return np.asarray(target.agreed.mapped_rows) if target.agreed is not None else np.zeros(0, dtype=np.int64)
+
+
+def _overlap(first: Shape, second: Shape) -> bool:
+    """Is there an address value that selects both?"""
+    fixed = ~(first.mask | second.mask) & 0xFFFFFFFF
+    return (first.match ^ second.match) & fixed == 0
+
+
+def _all_ones(data: Accesses) -> np.ndarray:
+    full = {1: 0xFF, 2: 0xFFFF, 4: 0xFFFFFFFF}
+    return np.array([full.get(int(s), 0xFFFFFFFF) for s in data.size], dtype=np.uint64)
