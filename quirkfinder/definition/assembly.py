@@ -22,7 +22,7 @@ from quirkfinder.definition.model import (
     Window,
 )
 from quirkfinder.definition.reading import from_table
-from quirkfinder.definition.translation import Untranslatable, integer, mechanism_of
+from quirkfinder.definition.translation import Untranslatable, integer, mechanism_of, plain
 from quirkfinder.definition.writing import as_table
 from quirkfinder.findings.document import Findings
 from quirkfinder.findings.encode import encode
@@ -159,7 +159,7 @@ def _provenance(table: Mapping[str, Any]) -> Provenance:
         for record in table.get("inputs", ())
         if record["role"] == "trace"
     )
-    return Provenance(f"{tool.get('name', '')} {tool.get('version', '')}".strip(), traces)
+    return Provenance(plain(f"{tool.get('name', '')} {tool.get('version', '')}".strip()), traces)
 
 
 def _join(one: QuirkDefinition, two: QuirkDefinition) -> QuirkDefinition:

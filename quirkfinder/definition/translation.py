@@ -3,8 +3,9 @@
 `handshake` of a window is a list of objects, in the order of the accesses:
 
 - `access`: "read" or "write"; `offset` (hex) or `register` ("address" or "data") says where, `size` in bytes;
-- `role`: "key" (a fixed `value`), "address", "data", or "status" (a read of the address register until the bits of
-  `mask` hold `value`: the completion flag);
+- `value`: hex for a key, or the word "address" or "data";
+- `role`: "key", "address", "data", which the value tells as well, or "status" (a read of the address register until
+  the bits of `mask` hold `value`: the completion flag);
 - `value` and `mask` on an address step are the command bits that the address word carries;
 - `for`: "read" (where left out) or "write", which of the two sequences the step belongs to.
 """
@@ -66,16 +67,16 @@ def _place(region: object) -> tuple[int | None, bool]:
 def _evidence(finding: Json) -> Evidence:
     lines = [str(line["text"]) for line in finding["evidence"] if line.get("text")]
     return Evidence(
-        finding=_plain(finding["id"]),
+        finding=plain(finding["id"]),
         verdict=finding["verdict"] if finding["verdict"] in ("confirmed", "likely") else "",
         confidence=float(min(1, max(0, finding["confidence"]))),
         count=max(0, int(finding["evidence_count"])),
-        lines=tuple(_plain(line) for line in lines[:MOST_LINES]),
-        not_seen=(_plain(finding["doubt"]),) if finding.get("doubt") else (),
+        lines=tuple(plain(line) for line in lines[:MOST_LINES]),
+        not_seen=(plain(finding["doubt"]),) if finding.get("doubt") else (),
     )
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """Text without lone surrogates, which no file format of ours can hold."""
     return text.encode("utf-8", "replace").decode("utf-8")
 
@@ -83,6 +84,8 @@ def _plain(text: str) -> str:
 def _window(finding: Json, _: Json) -> tuple[Window, ...]:
     given = finding["parameters"]
     bar, vga = _place(given["region"])
+    if given.get("data_region", given["region"]) != given["region"]:
+        raise Untranslatable("address and data register are in different regions")
     address, data = given["address"], given["data"]
     offset = _number(address, "offset")
     where = {"address": offset, "data": _number(data, "offset")}
@@ -140,6 +143,11 @@ def _where(step: Json, registers: Mapping[str, int]) -> int:
     return registers[register] if register in registers else _number(step, "offset")
 
 
+def _role(step: Json) -> str:
+    role = step.get("role")
+    return str(role if role is not None else step["value"] if step.get("value") in ("address", "data") else "key")
+
+
 def _strobe(handshake: Iterable[Json], registers: Mapping[str, int]) -> Strobe | None:
     """The command and completion flag of the address register, from the status and address steps."""
     commands: dict[str, int] = {}
@@ -147,12 +155,12 @@ def _strobe(handshake: Iterable[Json], registers: Mapping[str, int]) -> Strobe |
     mask = 0
     for step in handshake:
         sequence = str(step.get("for", "read"))
-        if step.get("role") == "status":
+        if _role(step) == "status":
             if _where(step, registers) != registers["address"]:
                 raise Untranslatable("the completion flag is not in the address register")
             mask |= _number(step, "mask")
             done[sequence] = _number(step, "value")
-        elif step.get("role") == "address" and step.get("mask") is not None:
+        elif _role(step) == "address" and step.get("mask") is not None:
             commands[sequence] = _number(step, "value", 0) & _number(step, "mask")
     if not mask:
         return None
@@ -166,7 +174,7 @@ def _steps(handshake: Iterable[Json], sequence: str, registers: Mapping[str, int
     for step in handshake:
         if step.get("for", "read") != sequence:
             continue
-        role, access = str(step.get("role", "key")), str(step.get("access", "write"))
+        role, access = _role(step), str(step.get("access", "write"))
         if role not in ("key", "address", "data") or access not in ("read", "write"):
             raise Untranslatable(f"a step of the handshake is not understood: {ascii(role)[:20]}")
         value = _number(step, "value") if role == "key" else None
@@ -185,7 +193,7 @@ def _mirror(finding: Json, _: Json) -> tuple[Mirror, ...]:
             offset=offset,
             size=_number(given, "size"),
             config_offset=_number(given, "config_offset"),
-            function=_plain(given["function"]) if given.get("function") else None,
+            function=plain(given["function"]) if given.get("function") else None,
             evidence=_evidence(finding),
         ),
     )

@@ -84,9 +84,9 @@ def test_a_completion_flag_in_the_address_register_becomes_a_strobe() -> None:
 def test_keys_in_another_register_become_steps() -> None:
     steps = [
         {"access": "write", "offset": "0x3d4", "role": "key", "value": "0x338", "size": 2},
-        {"access": "write", "offset": "0x3d0", "role": "address"},
+        {"access": "write", "offset": "0x3d0", "value": "address"},
         {"access": "write", "offset": "0x3d4", "role": "key", "value": "0x538", "size": 2},
-        {"access": "read", "offset": "0x3d0", "role": "data"},
+        {"access": "read", "offset": "0x3d0", "value": "data"},
     ]
     vga = finding(
         "window", region="vga", address={"offset": 0x3D0, "size": 4}, data={"offset": 0x3D0, "size": 4},
