@@ -16,7 +16,7 @@ from quirkfinder.miners.accesses import Accesses, Flags, Ints, place_name, place
 from quirkfinder.miners.agreement import Agreement, agreement
 from quirkfinder.miners.claims import Scene, claim, confidence, hexadecimal, register
 from quirkfinder.miners.information import informative
-from quirkfinder.miners.windows.registers import value_in_force
+from quirkfinder.miners.windows.uses import value_in_force
 
 _LEAST_VALUES = 3
 _MOST_BANKS = 64

@@ -7,7 +7,8 @@ import numpy as np
 from quirkfinder.events import region_name
 from quirkfinder.findings import Finding
 from quirkfinder.miners.claims import Scene, claim, first_rows, place_name, register
-from quirkfinder.miners.windows.candidates import Pair, candidate_pairs, uses_of
+from quirkfinder.miners.windows.candidates import Pair, candidate_pairs
+from quirkfinder.miners.windows.uses import plain_uses
 
 _LEAST_INDICES = 4
 _MOST_FINDINGS = 16
@@ -17,9 +18,9 @@ def indexed_findings(scene: Scene, known: frozenset[int]) -> Iterator[Finding]:
     """Benign pairs; `known` are the places of windows' registers."""
     told: set[int] = set(known)
     for pair in candidate_pairs(scene.accesses):
-        if pair.address in told or pair.data in told or not pair.near:
+        if pair.address in told or pair.data in told or not pair.near or pair.address == pair.data:
             continue
-        uses = uses_of(scene.accesses, pair)
+        uses = plain_uses(scene.accesses, pair)
         indices = np.unique(uses.address)
         steady = uses.fresh.mean() if len(uses) else 0.0
         if len(indices) < _LEAST_INDICES or steady < 0.5 or pair.uses < 2 * _LEAST_INDICES:

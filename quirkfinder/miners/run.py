@@ -46,7 +46,7 @@ def mine_card(scene: Scene) -> list[Finding]:
     doors += [mirror_finding(scene, m) for m in mirrors]
     doors += [leak_finding(scene, leak, leak.bar.index in touched) for leak in leaks]
     others = [paged_finding(scene, p) for p in paged] + [alias_finding(scene, a) for a in aliases]
-    registers = frozenset(place for w in windows for place in (w.pair.address, w.pair.data))
+    registers = frozenset(place for w in windows for place in w.pair.registers)
     return [
         *doors,
         *others,
@@ -67,7 +67,7 @@ def owned_accesses(scene: Scene, windows: Sequence[Window], mirrors: Sequence[Mi
 
 
 def _window_accesses(scene: Scene, windows: Sequence[Window]) -> Flags:
-    registers = [place for w in windows for place in (w.pair.address, w.pair.data)]
+    registers = [place for w in windows for place in w.pair.registers]
     return np.asarray(np.isin(scene.accesses.place, registers))
 
 

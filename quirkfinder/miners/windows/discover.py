@@ -1,83 +1,164 @@
 """From candidate pairs to windows: each data register gets the address register that explains most."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from quirkfinder.card.model import Card
-from quirkfinder.miners.accesses import Accesses, region_of
+from quirkfinder.miners.accesses import Accesses, Flags, region_of
 from quirkfinder.miners.hardware import HardwareConfig
-from quirkfinder.miners.information import informative
-from quirkfinder.miners.windows.candidates import Pair, Uses, candidate_pairs, self_pairs, uses_of
+from quirkfinder.miners.information import information, informative
+from quirkfinder.miners.windows.candidates import Pair, candidate_pairs
 from quirkfinder.miners.windows.targets import Target, bar_targets, config_targets, reaches_for
+from quirkfinder.miners.windows.uses import (
+    Uses,
+    commanded_uses,
+    mode_registers,
+    other_halves,
+    plain_uses,
+    value_in_force,
+)
+
+#: bits by which a richer model must beat the plain one
+_MARGIN = 16.0
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """A pair of registers with what it was proven to reach."""
+    """A pair of registers with what it was proven to reach; `commanded`: data is written before the address."""
 
     pair: Pair
     uses: Uses
     targets: tuple[Target, ...]
-    commit_after: bool = False
+    commanded: bool = False
 
     @property
     def bits(self) -> float:
         return sum(t.bits for t in self.targets)
 
 
+@dataclass(frozen=True, slots=True)
+class Space:
+    """Direct accesses to one BAR: what a window's values are compared with."""
+
+    direct: Accesses
+    joinable: Flags
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Spaces:
+    """Everything a window of the card could reach."""
+
+    accesses: Accesses
+    hardware: HardwareConfig
+    bars: dict[int, Space]
+
+
 def discover_windows(accesses: Accesses, card: Card, hardware: HardwareConfig) -> list[Window]:
     """All windows of a device, the best proven first; no two share a data register."""
-    spaces = _direct_spaces(accesses, card)
+    spaces = Spaces(accesses, hardware, _direct_spaces(accesses, card))
     best: dict[int, Window] = {}
-    for pair in _pairs(accesses):
-        window = _examine(accesses, pair, hardware, spaces)
-        if window is None:
-            continue
-        rival = best.get(pair.data)
-        if rival is None or (window.bits, pair.near) > (rival.bits, rival.pair.near):
-            best[pair.data] = window
+    for pair in candidate_pairs(accesses):
+        for window in _models(spaces, pair):
+            rival = best.get(pair.data)
+            if rival is None or _better(window, rival):
+                best[pair.data] = window
     return sorted(best.values(), key=lambda w: -w.bits)
 
 
-def _pairs(accesses: Accesses) -> Iterator[Pair]:
-    yield from candidate_pairs(accesses)
-    yield from self_pairs(accesses)
+def _better(window: Window, rival: Window) -> bool:
+    """More bits win; a richer model of the same registers has to win clearly."""
+    same = window.pair.address in rival.pair.registers and window.pair.registers != rival.pair.registers
+    richer = window.commanded > rival.commanded or (window.pair.high is not None and rival.pair.high is None)
+    margin = _MARGIN if same or richer else 0.0
+    return (window.bits - margin, window.pair.near) > (rival.bits, rival.pair.near)
 
 
-def _direct_spaces(accesses: Accesses, card: Card) -> dict[int, tuple[Accesses, np.ndarray, int]]:
+def _direct_spaces(accesses: Accesses, card: Card) -> dict[int, Space]:
     """For every BAR with direct accesses: those accesses, which of them are worth a vote, and the size in bytes."""
     spaces = {}
     worth = informative(accesses)
     for region in np.unique(accesses.region).tolist():
+        if region > 5:
+            continue
         mine = accesses.region == region
         bar = card.bar(region)
-        size = bar.size if bar is not None and bar.size else 1 << max(8, int(accesses.offset[mine].max()).bit_length())
-        if region < 6:
-            spaces[region] = (accesses.take(mine), worth[mine], size)
+        seen = int(accesses.offset[mine].max()) + 4
+        size = bar.size if bar is not None and bar.size else 1 << max(8, (seen - 1).bit_length())
+        spaces[region] = Space(accesses.take(mine), worth[mine], size)
     return spaces
 
 
-def _examine(
-    accesses: Accesses, pair: Pair, hardware: HardwareConfig, spaces: dict[int, tuple[Accesses, np.ndarray, int]]
-) -> Window | None:
-    """What does this pair reach, with the data written after the address or before it?"""
-    uses = _without_echo(uses_of(accesses, pair), pair)
-    if len(np.unique(uses.address)) < 2:
-        return None
-    reaches = reaches_for(uses)
-    targets: list[Target] = list(config_targets(uses, hardware, reaches))
-    for region, (direct, worth, size) in spaces.items():
-        own = np.isin(direct.place, [pair.address, pair.data])
-        outside = direct.take(~own) if region in (region_of(pair.address), region_of(pair.data)) else direct
-        joinable = worth[~own] if outside is not direct else worth
-        targets += bar_targets(uses, outside, joinable, region, size, reaches)
+def _models(spaces: Spaces, pair: Pair) -> Iterator[Window]:
+    """What the pair reaches under each way in which its address could come about."""
+    uses = plain_uses(spaces.accesses, pair)
+    if not _promising(uses):
+        return
+    plain = _window(spaces, pair, uses)
+    if plain is not None:
+        yield plain
+    modes = _with_modes(spaces, pair, uses)
+    if modes is not None and (plain is None or modes.bits > plain.bits + _MARGIN):
+        yield modes
+    if uses.data.write.any() and pair.address != pair.data:
+        commanded = commanded_uses(spaces.accesses, pair)
+        if _promising(commanded) and (window := _window(spaces, pair, commanded)) is not None:
+            yield replace(window, commanded=True)
+    for split in other_halves(spaces.accesses, pair):
+        halves = plain_uses(spaces.accesses, split)
+        if _promising(halves) and (window := _window(spaces, split, halves)) is not None:
+            yield window
+
+
+def _promising(uses: Uses) -> bool:
+    """Several addresses and at least two telling values, or there is nothing to prove anything with."""
+    varied = len(np.unique(uses.address)) >= 2 or (uses.since > 0).any()
+    if len(uses) < 2 or not varied:
+        return False
+    telling = information(uses.data.value, uses.data.size) > 0
+    return len(np.unique(uses.data.value[telling])) >= 2
+
+
+def _window(spaces: Spaces, pair: Pair, uses: Uses) -> Window | None:
+    targets = _targets(spaces, pair, uses)
     return Window(pair, uses, tuple(targets)) if targets else None
 
 
-def _without_echo(uses: Uses, pair: Pair) -> Uses:
-    """A register that only reads back what was written to it reaches nothing."""
-    if pair.address != pair.data:
-        return uses
-    return uses.take(uses.data.value != uses.address)
+def _targets(spaces: Spaces, pair: Pair, uses: Uses) -> list[Target]:
+    reaches = reaches_for(uses)
+    targets: list[Target] = list(config_targets(uses, spaces.hardware, reaches))
+    own_regions = {region_of(register) for register in pair.registers}
+    for region, space in spaces.bars.items():
+        direct, joinable = space.direct, space.joinable
+        if region in own_regions:
+            outside = ~np.isin(direct.place, pair.registers)
+            direct, joinable = direct.take(outside), joinable[outside]
+        targets += bar_targets(uses, direct, joinable, region, space.size, reaches)
+    return targets
+
+
+def _with_modes(spaces: Spaces, pair: Pair, uses: Uses) -> Window | None:
+    """The window when a nearby register chooses between targets: each of its values is looked at on its own."""
+    best: Window | None = None
+    for place in mode_registers(spaces.accesses, pair):
+        held = value_in_force(spaces.accesses, place, uses.data.row)
+        values = np.unique(held)
+        if len(values) < 2:
+            continue
+        found: list[Target] = []
+        for value in values.tolist():
+            members = np.flatnonzero(held == value)
+            subset = uses.take(members)
+            if _promising(subset):
+                found += [
+                    replace(t, members=members[t.members], mode=(place, max(0, value)))
+                    for t in _targets(spaces, pair, subset)
+                ]
+        if len({t.mode for t in found}) < 2:
+            continue
+        window = Window(pair, uses, tuple(found))
+        if best is None or window.bits > best.bits:
+            best = window
+    return best

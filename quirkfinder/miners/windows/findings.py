@@ -6,11 +6,11 @@ import numpy as np
 
 from quirkfinder.events import region_name
 from quirkfinder.findings import Finding
-from quirkfinder.miners.accesses import Flags, Ints, Words, place_name, region_of
+from quirkfinder.miners.accesses import Flags, Ints, Words, offset_of, place_name, region_of
 from quirkfinder.miners.claims import Scene, bar_words, claim, confidence, hexadecimal, register
 from quirkfinder.miners.hardware import FULL_SIZE
 from quirkfinder.miners.windows.discover import Window
-from quirkfinder.miners.windows.registers import enable_registers, handshake_of, select_registers
+from quirkfinder.miners.windows.registers import enable_registers, handshake_of
 from quirkfinder.miners.windows.shape import Shape, shape_of
 from quirkfinder.miners.windows.targets import CONFIG_SPACE, Target
 
@@ -57,14 +57,17 @@ def window_parameters(scene: Scene, window: Window) -> dict[str, Any]:
     """`parameters` of the contract for a window."""
     pair = window.pair
     sizes = scene.accesses.size[(scene.accesses.place == pair.address) & scene.accesses.write]
-    data_size = int(np.bincount(window.uses.data.size).argmax())
+    width = int(np.bincount(sizes).argmax())
+    data_size = int(np.bincount(window.uses.data.size[window.uses.sub == 0]).argmax())
     targets = _targets(scene, window, data_size)
     parameters: dict[str, Any] = {
         "region": region_name(region_of(pair.address)),
-        "address": register(pair.address, int(np.bincount(sizes).argmax())),
+        "address": register(pair.address, width if pair.high is None else 2 * width),
         "data": register(pair.data, data_size),
         "targets": targets,
     }
+    if pair.high is not None:
+        parameters["address_high"] = register(pair.high, width)
     if region_of(pair.data) != region_of(pair.address):
         parameters["data_region"] = region_name(region_of(pair.data))
     if enable := enable_registers(scene.accesses, window):
@@ -72,8 +75,8 @@ def window_parameters(scene: Scene, window: Window) -> dict[str, Any]:
     increment = max((t.reach.increment for t in window.targets), default=0)
     if increment:
         parameters["increment"] = increment
-    if window.commit_after:
-        parameters["commit"] = "the address is written after the data"
+    if window.commanded:
+        parameters["commit"] = "address"  # data first, then the address as a command
     if pair.address == pair.data:
         parameters["handshake"] = handshake_of(scene.accesses, window)
     return parameters
@@ -81,9 +84,8 @@ def window_parameters(scene: Scene, window: Window) -> dict[str, Any]:
 
 def _targets(scene: Scene, window: Window, width: int) -> list[dict[str, Any]]:
     shapes = [(t, _shape(scene, window, t, width)) for t in window.targets]
-    selects = select_registers(scene.accesses, window, [s for _, s in shapes])
     result = []
-    for (target, shape), select in zip(shapes, selects, strict=True):
+    for target, shape in shapes:
         entry: dict[str, Any] = {
             "match": hexadecimal(shape.match),
             "mask": hexadecimal(shape.mask),
@@ -92,8 +94,13 @@ def _targets(scene: Scene, window: Window, width: int) -> list[dict[str, Any]]:
         }
         if target.reach.scale != 1:
             entry["scale"] = target.reach.scale
-        if select:
-            entry["select"] = select
+        if target.mode is not None:
+            place, value = target.mode
+            entry["select"] = {
+                "offset": hexadecimal(offset_of(place)),
+                "value": hexadecimal(value),
+                "mask": "0xffffffff",
+            }
         if entry not in result:
             result.append(entry)
     return result
@@ -109,10 +116,7 @@ def _shape(scene: Scene, window: Window, target: Target, width: int) -> Shape:
 
 def _proving(window: Window, target: Target) -> Flags:
     """Which of the target's members are proven by a value."""
-    rows = (
-        target.config.rows if target.config else target.agreed.mapped_rows if target.agreed else np.zeros(0, np.int64)
-    )
-    return np.isin(window.uses.data.row[target.members], rows)
+    return np.isin(window.uses.data.row[target.members], target.rows)
 
 
 def _proving_addresses(window: Window, target: Target) -> Words:

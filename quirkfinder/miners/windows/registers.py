@@ -1,26 +1,16 @@
-"""The registers around a window: enables that must be set, selectors that choose the target, handshake keys."""
+"""The registers around a window: enables that must be set, and the steps of a handshake."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from quirkfinder.miners.accesses import Accesses, Ints, offset_of, region_of
+from quirkfinder.miners.accesses import Accesses, offset_of, region_of
 from quirkfinder.miners.claims import hexadecimal
 from quirkfinder.miners.windows.discover import Window
-from quirkfinder.miners.windows.shape import Shape
-from quirkfinder.miners.windows.targets import Target
+from quirkfinder.miners.windows.uses import value_in_force
 
 _NEAR = 64  # bytes around the address register in which its helpers are looked for
 _MOST_STEPS = 6
-
-
-def value_in_force(accesses: Accesses, place: int, rows: Ints) -> Ints:
-    """The value last written to `place` before each of `rows`; -1 where it was not written yet."""
-    at = np.flatnonzero((accesses.place == place) & accesses.write)
-    latest = np.searchsorted(accesses.row[at], rows, "left") - 1
-    values = accesses.value[at].astype(np.int64)
-    return np.where(latest >= 0, values[np.maximum(latest, 0)] if len(values) else -1, -1)
 
 
 def helper_places(accesses: Accesses, window: Window) -> list[int]:
@@ -29,12 +19,12 @@ def helper_places(accesses: Accesses, window: Window) -> list[int]:
     region = accesses.region == region_of(pair.address)
     near = region & (np.abs(accesses.offset - offset_of(pair.address)) <= _NEAR) & accesses.write
     places = np.unique(accesses.place[near])
-    return [int(p) for p in places if p not in (pair.address, pair.data)]
+    return [int(p) for p in places if p not in pair.registers]
 
 
 def enable_registers(accesses: Accesses, window: Window) -> list[dict[str, Any]]:
     """Registers that held one value whenever the window answered, and not where it answered all ones."""
-    good = np.unique(np.concatenate([_rows(t) for t in window.targets]))
+    good = np.unique(np.concatenate([t.rows for t in window.targets]))
     data = window.uses.data
     closed = data.row[~data.write & (data.value == _all_ones(data))]
     closed = np.setdiff1d(closed, good)
@@ -54,28 +44,10 @@ def enable_registers(accesses: Accesses, window: Window) -> list[dict[str, Any]]
     return result
 
 
-def select_registers(accesses: Accesses, window: Window, shapes: Sequence[Shape]) -> list[dict[str, Any] | None]:
-    """For targets that share addresses: the register whose value tells them apart, one entry a target."""
-    result: list[dict[str, Any] | None] = [None] * len(shapes)
-    rows = [_rows(t) for t in window.targets]
-    for first in range(len(shapes)):
-        for second in range(first + 1, len(shapes)):
-            if not _overlap(shapes[first], shapes[second]):
-                continue
-            for place in helper_places(accesses, window):
-                values = [np.unique(value_in_force(accesses, place, rows[i])) for i in (first, second)]
-                if all(len(v) == 1 for v in values) and values[0][0] != values[1][0]:
-                    for index, value in ((first, values[0][0]), (second, values[1][0])):
-                        held = max(0, int(value))
-                        result[index] = {"offset": hexadecimal(offset_of(place)), "value": held, "mask": 0xFFFFFFFF}
-                    break
-    return result
-
-
 def handshake_of(accesses: Accesses, window: Window) -> list[dict[str, Any]]:
     """The steps that every proven use has in common, for a register that takes the address and gives the data."""
     place = window.pair.data
-    good = np.unique(np.concatenate([_rows(t) for t in window.targets]))
+    good = np.unique(np.concatenate([t.rows for t in window.targets]))
     at = np.flatnonzero(np.isin(accesses.row, good) & (accesses.place == place) & ~accesses.write)
     steps: list[dict[str, Any]] = []
     for back in range(_MOST_STEPS, 0, -1):
@@ -102,18 +74,6 @@ def _one_round(steps: list[dict[str, Any]]) -> list[dict[str, Any]]:
         return steps
     begin = addresses[-2] + 1 if len(addresses) > 1 else 0
     return steps[max(begin, addresses[-1] - 1) :]
-
-
-def _rows(target: Target) -> Ints:
-    if target.config is not None:
-        return np.asarray(target.config.rows)
-    return np.asarray(target.agreed.mapped_rows) if target.agreed is not None else np.zeros(0, dtype=np.int64)
-
-
-def _overlap(first: Shape, second: Shape) -> bool:
-    """Is there an address value that selects both?"""
-    fixed = ~(first.mask | second.mask) & 0xFFFFFFFF
-    return (first.match ^ second.match) & fixed == 0
 
 
 def _all_ones(data: Accesses) -> np.ndarray:

@@ -14,7 +14,7 @@ from quirkfinder.miners.accesses import Accesses, Flags, Ints, place_of
 from quirkfinder.miners.agreement import Agreement, agreement
 from quirkfinder.miners.hardware import FULL_SIZE, HardwareConfig
 from quirkfinder.miners.information import information, informative
-from quirkfinder.miners.windows.candidates import Uses
+from quirkfinder.miners.windows.uses import Uses
 
 CONFIG_SPACE = -1
 _MODULUS = 1 << 32
@@ -34,7 +34,7 @@ class Reach:
     def of(self, uses: Uses) -> Ints:
         """Where each use would reach with delta 0, modulo 2**32."""
         address = uses.address.astype(np.int64) & (_MODULUS - 1)
-        return (address * self.scale + uses.since * self.increment) % _MODULUS
+        return (address * self.scale + uses.since * self.increment + uses.sub) % _MODULUS
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +65,14 @@ class Target:
     bits: float
     config: ConfigEvidence | None = None
     agreed: Agreement | None = None
+    mode: tuple[int, int] | None = None  # the register (place) and the value in it for which the target is reached
+
+    @property
+    def rows(self) -> Ints:
+        """Rows of the accesses to the data register that prove the target."""
+        if self.config is not None:
+            return self.config.rows
+        return self.agreed.mapped_rows if self.agreed is not None else np.zeros(0, dtype=np.int64)
 
 
 def config_targets(uses: Uses, hardware: HardwareConfig, reaches: Sequence[Reach]) -> Iterator[Target]:
