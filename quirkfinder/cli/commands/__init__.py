@@ -1,0 +1,10 @@
+"""A module a command: `add` declares its arguments, `run` calls the library."""
+
+from types import ModuleType
+
+from quirkfinder.cli.commands import analyze, completion
+
+
+def available() -> tuple[ModuleType, ...]:
+    """The commands in the order of the help page."""
+    return (analyze, completion)

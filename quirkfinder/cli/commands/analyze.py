@@ -1,0 +1,70 @@
+"""`quirkfinder analyze`: one run's logs in, findings out."""
+
+import argparse
+
+from quirkfinder.cli.output import check_target, write
+from quirkfinder.cli.parser import Commands
+from quirkfinder.cli.show import FORMATS, show
+from quirkfinder.cli.terminal import Terminal
+
+_DESCRIPTION = """\
+Finds back doors and accidents in the logs of one run.
+
+A PATH is a log, a compressed log (gzip, zstd or xz, recognised by content), - for standard input, or a folder: a
+bundle with traces, host inventory and guest inventory, recognised by content. Several traces of one run are one
+input."""
+
+
+def add(commands: Commands) -> None:
+    parser = commands.add(
+        "analyze",
+        "find back doors and accidents in one run's logs",
+        _DESCRIPTION,
+        [
+            "quirkfinder analyze run/",
+            "quirkfinder analyze qemu.log --host lspci.txt --guest info-pci.txt",
+            "quirkfinder analyze run/ --format json -o findings.json",
+            "zstdcat qemu.log.zst | quirkfinder analyze - --fail-on confirmed",
+        ],
+        run,
+    )
+    parser.add_argument("paths", nargs="+", metavar="PATH", help="a log, a folder, or - for standard input")
+    parser.add_argument(
+        "--host",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="host inventory: lspci -vvv -xxxx, /proc/iomem, sysfs",
+    )
+    parser.add_argument(
+        "--guest", action="append", default=[], metavar="FILE", help="guest inventory: info pci, info mtree -f, lspci"
+    )
+    parser.add_argument("--device", metavar="NAME", help="only this device, as the log names it")
+    parser.add_argument("--format", choices=FORMATS, default="table", help="what to write; %(default)s is for people")
+    parser.add_argument("-o", "--output", metavar="FILE", help="write to FILE instead of stdout")
+    parser.add_argument(
+        "--fail-on",
+        choices=("confirmed", "likely"),
+        help="exit status 1 where a finding is confirmed, or at least likely",
+    )
+
+
+def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
+    check_target(arguments.output)
+    if arguments.output and arguments.output.endswith(".json") and arguments.format == "table":
+        terminal.say(f"note: {arguments.output} will hold the report for people; --format json writes the document")
+    from quirkfinder.analysis import analyze
+
+    with terminal.progress() as progress:
+        document = analyze(
+            arguments.paths,
+            host=arguments.host,
+            guest=arguments.guest,
+            device=arguments.device,
+            progress=progress,
+        )
+    for record in document.inputs:
+        terminal.detail(f"{record.path}: {record.role}, {record.format}, {record.lines} lines, {record.events} events")
+    write(show(document, arguments.format, terminal, to_file=arguments.output is not None), arguments.output)
+    failing = {None: (), "confirmed": ("confirmed",), "likely": ("confirmed", "likely")}[arguments.fail_on]
+    return int(any(finding.verdict in failing for finding in document.findings))
