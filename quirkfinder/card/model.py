@@ -164,3 +164,4 @@ class Machine:
     guest_ports: tuple[Span, ...] = ()
     contradictions: tuple[Contradiction, ...] = ()
     notes: tuple[str, ...] = field(default=())  # inventory problems worth telling the user
+    owns_nameless: tuple[str, ...] = ()  # the card whose accesses the log prints without a name (QEMU 1.3 and 1.4)

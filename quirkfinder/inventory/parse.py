@@ -73,7 +73,7 @@ def parse(text: bytes, role: Role, format: str, input: int = 0) -> Facts:  # noq
     guest = tuple(readers.info_pci.functions)
     if role == "guest":
         inside = tuple(f for f in functions if f.source != "resource")
-        guest += tuple(_as_guest(f) for f in inside)
+        guest += tuple(to_guest_function(f) for f in inside)
         functions = tuple(f for f in functions if f.source == "resource")
     ended = text.endswith(b"\n")
     return Facts(
@@ -100,9 +100,10 @@ def as_guest(facts: Facts) -> Facts:
         facts,
         role="guest",
         functions=tuple(f for f in facts.functions if f.source == "resource"),
-        guest_functions=(*facts.guest_functions, *(_as_guest(f) for f in inside)),
+        guest_functions=(*facts.guest_functions, *(to_guest_function(f) for f in inside)),
     )
 
 
-def _as_guest(function: HostFunction) -> GuestFunction:
+def to_guest_function(function: HostFunction) -> GuestFunction:
+    """The same statement about a function of the guest."""
     return GuestFunction(**{f.name: getattr(function, f.name) for f in fields(HostFunction)})
