@@ -6,30 +6,48 @@ from quirkfinder.rendering import words
 
 
 def known_quirk(quirk: dict[str, Any] | None) -> str:
-    """Empty where no quirk is known. Keys with a sentence of their own: `name` or `id`, `active`, `why` or `reason`."""
+    """A sentence from `Finding.known_quirk`; empty where no quirk is known.
+
+    Keys used: `id`, `title`, `qemu_from`, `qemu_to`, `active`, `why_not`, `covers`.
+    """
     if not quirk:
         return ""
-    name = quirk.get("name") or quirk.get("id") or "a quirk"
+    sentence = f"QEMU has a quirk for it, {words.plain(quirk.get('id'))}{_releases(quirk)}"
+    covers = quirk.get("covers")
+    if covers is not None and covers != "all":
+        sentence += f", which covers part of it: {words.plain(covers)}"
     active = quirk.get("active")
-    state = "was active in this run" if active is True else "was not active in this run" if active is False else ""
-    why = quirk.get("why") or quirk.get("reason")
-    rest = {key: value for key, value in quirk.items() if key not in ("name", "id", "active", "why", "reason")}
-    sentence = f"QEMU has {words.plain(name)} for it"
-    sentence += f", which {state}" if state else ""
-    sentence += f": {words.plain(why)}" if why else ""
-    return f"{sentence} ({words.plain(rest)})" if rest else sentence
+    if active is True:
+        return f"{sentence}; it was at work in this run"
+    idle = "it was not at work in this run" if active is False else "whether it was at work is not known"
+    why = f": {words.plain(quirk['why_not'])}" if quirk.get("why_not") else ""
+    return f"{sentence}; {idle}{why}"
+
+
+def _releases(quirk: dict[str, Any]) -> str:
+    first, last = quirk.get("qemu_from"), quirk.get("qemu_to")
+    if first is None:
+        return " (proposed, never part of a release)" if "qemu_from" in quirk else ""
+    return f" ({words.plain(first)} {'and later' if last is None else 'to ' + words.plain(last)})"
 
 
 def trap_cost(cost: dict[str, Any] | None) -> str:
-    """Empty where it is not known. Keys with a sentence of their own: `accesses`, `of`, `pages`."""
+    """A sentence from `Finding.cost`; empty where it is not known.
+
+    Keys used: `accesses`, `door_accesses`, `page_count`, `accesses_per_second`, `always_trapped`, `lower_bound`.
+    """
     if not cost:
         return ""
-    accesses, total = words.number(cost.get("accesses")), words.number(cost.get("of"))
+    accesses, door = words.number(cost.get("accesses")), words.number(cost.get("door_accesses"))
     if accesses is None:
         return words.plain(cost)
-    share = f" of {words.count(total, 'access', 'accesses')}" if total else ""
-    where = ", ".join(words.place(p.get("region"), p.get("offset")) for p in words.objects(cost.get("pages")))
-    pages = f" on the pages at {where}" if where else ""
-    rest = {key: value for key, value in cost.items() if key not in ("accesses", "of", "pages")}
-    number = words.count(accesses, "access", "accesses") if not share else str(accesses)
-    return f"trapping it would catch {number}{share} in this trace{pages}" + (f" ({words.plain(rest)})" if rest else "")
+    least = "at least " if cost.get("lower_bound") is True else ""
+    shown = f"{least}{words.count(accesses, 'access', 'accesses')} of this trace"
+    pages = words.number(cost.get("page_count"))
+    shown += f" on {words.count(pages, 'page')}" if pages else ""
+    shown += f", {door} of them at the door itself" if door is not None else ""
+    rate = cost.get("accesses_per_second")
+    shown += f" ({words.plain(rate)} per second)" if rate else ""
+    if cost.get("always_trapped") is True:
+        return f"nothing more: these accesses are trapped anyway ({shown})"
+    return f"trapping it would catch {shown}"

@@ -78,7 +78,7 @@ def _finding(v: FindingView) -> list[list[str]]:
     facts = [
         ("Why", v.why),
         ("How sure", v.sure),
-        ("Refuted by", v.refute),
+        ("Doubt", v.refute),
         ("Known", v.known),
         ("Cost", v.cost),
     ]

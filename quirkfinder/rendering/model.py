@@ -37,14 +37,15 @@ def _register(region: object, register: object) -> str:
 
 def _condition(region: object, condition: Parameters) -> str:
     place = words.place(condition.get("region", region), condition.get("offset"))
-    return f"({place}) & {words.plain(condition.get('mask'))} is {words.plain(condition.get('value'))}"
+    return f"{place} & {words.plain(condition.get('mask'))} is {words.plain(condition.get('value'))}"
 
 
 def _indexed(p: Parameters) -> list[str]:
-    return [
-        f"address register: {_register(p.get('region'), p.get('address'))}",
-        f"data register: {_register(p.get('region'), p.get('data'))}",
-    ]
+    region = p.get("region")
+    sentences = [f"address register: {_register(region, p.get('address'))}"]
+    if "address_high" in p:
+        sentences.append(f"upper half of the address: {_register(region, p['address_high'])}")
+    return [*sentences, f"data register: {_register(p.get('data_region', region), p.get('data'))}"]
 
 
 def _window(p: Parameters) -> list[str]:
@@ -53,6 +54,8 @@ def _window(p: Parameters) -> list[str]:
     sentences += [f"open only while {_condition(region, c)}" for c in words.objects(p.get("enable"))]
     if p.get("increment"):
         sentences.append(f"every access to the data register moves the address on by {words.plain(p['increment'])}")
+    if p.get("commit") == "address":
+        sentences.append("the address is written last and starts the transfer")
     handshake = p.get("handshake")
     if isinstance(handshake, list):
         sentences += [f"step {i}: {words.plain(step)}" for i, step in enumerate(handshake, start=1)]
@@ -126,8 +129,12 @@ def _nothing(_: Parameters) -> list[str]:
     return []
 
 
+_INDEXED = ("region", "address", "address_high", "data", "data_region")
 _DESCRIBE: dict[str, tuple[tuple[str, ...], Callable[[Parameters], list[str]]]] = {
-    "window": (("region", "address", "data", "targets", "enable", "increment", "handshake"), _window),
+    "window": (
+        (*_INDEXED, "targets", "enable", "increment", "handshake", "commit"),
+        _window,
+    ),
     "config-mirror": (("region", "offset", "size", "config_offset", "function"), _config_mirror),
     "bar-alias": (("region", "offset", "size", "target_region", "target_offset"), _bar_alias),
     "paged-window": (("region", "bank", "offset", "size", "shift", "target_region"), _paged_window),
@@ -139,5 +146,5 @@ _DESCRIBE: dict[str, tuple[tuple[str, ...], Callable[[Parameters], list[str]]]] 
     ),
     "identity-mapped-bar": (("bar", "address", "size"), _identity),
     "address-collision": (("guest_bar", "host_bar", "address"), _collision),
-    "indexed-registers": (("region", "address", "data"), _indexed),
+    "indexed-registers": (_INDEXED, _indexed),
 }

@@ -14,6 +14,7 @@ import unicodedata
 _INVISIBLE_LETTERS = frozenset("\u115f\u1160\u2800\u3164\uffa0")
 _MARKDOWN_SPECIAL = re.compile(r"[\\`*\[\]<>~|$]|&(?=[#\w])|(?<![0-9A-Za-z])_|_(?![0-9A-Za-z])")
 _MARKDOWN_LINE_START = re.compile(r"^(\s*(?:\d+(?=[.)]))?)([-+#=.)])")
+# An empty comment keeps a tracker from seeing a mention; without blanks, for a line must not be wrapped inside it.
 _MENTION = re.compile(r"@(?=\w)")
 _BARE_LINK = re.compile(r"(?i)(www)\.|:(?=//)")
 
@@ -38,7 +39,7 @@ def markdown(text: str) -> str:
     """
     escaped = _MARKDOWN_SPECIAL.sub(lambda found: "\\" + found[0], visible(text))
     escaped = _BARE_LINK.sub(lambda found: f"{found[1]}\\." if found[1] else "\\:", escaped)
-    return _MENTION.sub("@<!-- -->", escaped)
+    return _MENTION.sub("@<!---->", escaped)
 
 
 def markdown_line_start(escaped: str) -> str:

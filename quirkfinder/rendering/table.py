@@ -128,7 +128,7 @@ def _finding(v: FindingView) -> list[RenderableType]:
     head.append("  needs a quirk" if finding.needs_quirk else "", "bold")
     parts: list[RenderableType] = [head, _item("   ", v.claim, "bold")]
     parts += [_labelled("how" if i == 0 else "", sentence) for i, sentence in enumerate(v.model)]
-    facts = (("why", v.why), ("how sure", v.sure), ("refuted by", v.refute), ("known", v.known), ("cost", v.cost))
+    facts = (("why", v.why), ("how sure", v.sure), ("doubt", v.refute), ("known", v.known), ("cost", v.cost))
     parts += [_labelled(label, text) for label, text in facts if text]
     parts += [_labelled("id", finding.id)]
     parts += [_quoted(line) for line in v.lines]

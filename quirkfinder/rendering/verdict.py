@@ -9,7 +9,7 @@ from quirkfinder.rendering import words
 
 #: How the commands in advice name the document that the reader will have saved.
 SAVED = "findings.json"
-_PLAIN_ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:+-]*")
+_PLAIN_ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:+/-]*")
 
 
 @dataclass(frozen=True, slots=True)

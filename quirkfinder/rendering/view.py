@@ -113,7 +113,7 @@ def finding_view(document: Findings, finding: Finding, number: int, lines: int |
         number=number,
         finding=finding,
         title=words.KIND_TITLES[finding.kind],
-        claim=finding.summary,
+        claim=words.sentence(finding.summary),
         model=tuple(model(finding)),
         why=finding.reason,
         sure=words.likelihood(finding),
@@ -133,8 +133,8 @@ def subject(document: Findings) -> str:
     """What was read: `1 trace of 26 579 lines (QEMU 11.1.3), 1 host and 1 guest inventory`."""
     traces = [r for r in document.inputs if r.role == "trace"]
     lines = words.count(sum(r.lines for r in traces), "line")
-    version = document.statistics.get("qemu")
-    by = f" (QEMU {words.plain(version)})" if isinstance(version, str | dict) and version else ""
+    version = qemu_version(document)
+    by = f" (QEMU {version})" if version else ""
     parts = [f"{words.count(len(traces), 'trace')} of {lines}{by}"]
     for role in ("host", "guest"):
         files = sum(r.role == role for r in document.inputs)
@@ -142,6 +142,17 @@ def subject(document: Findings) -> str:
             words.count(files, f"{role} inventory", f"{role} inventories") if files else f"no {role} inventory"
         )
     return ", ".join(parts)
+
+
+def qemu_version(document: Findings) -> str:
+    """`11.1`, `10.1 to 11.1`, `from 10.1` by `statistics.qemu`; empty where it does not say."""
+    said = document.statistics.get("qemu")
+    if not isinstance(said, dict) or not said.get("first"):
+        return ""
+    first, last = words.plain(said["first"]), said.get("last")
+    if last is None:
+        return f"from {first}"
+    return first if last == said["first"] else f"{first} to {words.plain(last)}"
 
 
 def device_view(device: DeviceRecord) -> DeviceView:

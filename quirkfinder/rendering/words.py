@@ -82,30 +82,35 @@ def octets(value: object) -> str:
 
 
 def region(name: object) -> str:
-    """`bar4` as `BAR 4`, `config` as `config space`."""
+    """`bar4` as `BAR4`, `config` as `config space`."""
     text = plain(name)
     names = {"rom": "the option ROM", "config": "config space", "vga": "VGA", "msix-table": "the MSI-X table"}
     if text.startswith("bar") and text[3:].isdigit():
-        return f"BAR {text[3:]}"
+        return f"BAR{text[3:]}"
     return names.get(text, "something unknown" if text == "unknown" else text)
 
 
 def bar(index: object) -> str:
-    return "the option ROM" if index == 6 else f"BAR {plain(index)}"
+    return "the option ROM" if index == 6 else f"BAR{plain(index)}"
 
 
 def bars(indices: list[object]) -> str:
-    """`BAR 0`, `BAR 0 and BAR 2`, `BAR 0, BAR 2 and BAR 4`; each once, in order."""
+    """`BAR0`, `BAR0 and BAR2`, `BAR0, BAR2 and BAR4`; each once, in order."""
     named = list(dict.fromkeys(bar(index) for index in sorted(indices, key=plain)))
     return " and ".join([", ".join(named[:-1]), named[-1]]) if len(named) > 1 else "".join(named)
 
 
 def place(where: object, offset: object) -> str:
-    """`BAR 4 + 0x10`; a VGA port is an absolute number: `VGA port 0x3c3`."""
+    """`BAR4+0x10`; a VGA port is an absolute number: `VGA port 0x3c3`."""
     if where == "vga":
         value = number(offset)
         return f"VGA {'memory' if value is not None and value >= 0xA0000 else 'port'} {plain(offset)}"
-    return f"{region(where)} + {plain(offset)}"
+    return f"{region(where)}+{plain(offset)}" if where != "config" else f"config space at {plain(offset)}"
+
+
+def sentence(text: str) -> str:
+    """A claim as it stands at the start of a line: with a capital letter."""
+    return text[:1].upper() + text[1:]
 
 
 def likelihood(finding: Finding) -> str:

@@ -10,6 +10,7 @@ from quirkfinder.rendering import words
 from quirkfinder.rendering.known import known_quirk, trap_cost
 from quirkfinder.rendering.model import model
 from quirkfinder.rendering.verdict import advice, verdict
+from quirkfinder.rendering.view import qemu_version
 from tests.documents import Json, documents, example, example_findings
 
 
@@ -40,11 +41,11 @@ def test_any_value_has_words(value: object, shown: str) -> None:
 @pytest.mark.parametrize(
     ("region", "offset", "shown"),
     [
-        ("bar4", "0x10", "BAR 4 + 0x10"),
-        ("config", "0x10", "config space + 0x10"),
+        ("bar4", "0x10", "BAR4+0x10"),
+        ("config", "0x10", "config space at 0x10"),
         ("vga", "0x3c3", "VGA port 0x3c3"),
         ("vga", "0xa0000", "VGA memory 0xa0000"),
-        (7, None, "7 + none"),
+        (7, None, "7+none"),
     ],
 )
 def test_places(region: object, offset: object, shown: str) -> None:
@@ -62,7 +63,7 @@ def bar(index: int, host: int | None, guest: int | None, kind: str = "memory32")
         (bar(0, 0x1000, 0x2000), (), ""),
         (bar(0, None, 0x2000), (), "host address not known"),
         (bar(0, 0x1000, None), (), "not placed by the guest"),
-        (bar(0, 0x1000, 0x5800), (bar(2, 0x5000, 0x9000),), "guest address lies where BAR 2 is on the host"),
+        (bar(0, 0x1000, 0x5800), (bar(2, 0x5000, 0x9000),), "guest address lies where BAR2 is on the host"),
         (bar(0, 0x1000, 0x6000), (bar(2, 0x5000, 0x9000),), ""),
         (bar(0, 0x1000, 0x5000, "io"), (bar(2, 0x5000, 0x9000),), ""),
     ],
@@ -82,7 +83,7 @@ def finding(kind: str, **parameters: object) -> Finding:
         (
             "window",
             {"targets": [{"match": "0x1", "mask": "0xfe", "base": "0x200", "space": "bar0", "scale": 4}]},
-            "an address value v with (v & ~0xfe) == 0x1 reaches BAR 0 at 0x200 + (4 * (v & 0xfe))",
+            "an address value v with (v & ~0xfe) == 0x1 reaches BAR0 at 0x200 + (4 * (v & 0xfe))",
         ),
         ("window", {"region": "bar1", "enable": [{"offset": "0x4", "value": "0x1", "mask": "0xf"}]}, "open only while"),
         ("window", {"increment": 4}, "every access to the data register moves the address on by 4"),
@@ -90,25 +91,25 @@ def finding(kind: str, **parameters: object) -> Finding:
         (
             "config-mirror",
             {"region": "bar0", "offset": "0x88000", "size": "0x100", "config_offset": "0x0", "function": "bridge"},
-            "BAR 0 + 0x88000 shows 256 bytes of config space of bridge from 0x0 on",
+            "BAR0+0x88000 shows 256 bytes of config space of bridge from 0x0 on",
         ),
         (
             "bar-alias",
             {"region": "bar4", "offset": "0x0", "size": "0x100", "target_region": "bar2", "target_offset": "0x0"},
-            "BAR 4 + 0x0 and BAR 2 + 0x0 are the same 256 bytes",
+            "BAR4+0x0 and BAR2+0x0 are the same 256 bytes",
         ),
         (
             "paged-window",
             {"region": "bar0", "bank": {"offset": "0x4", "size": 4}, "offset": "0x8", "size": "0x8", "shift": 12}
             | {"target_region": "bar2"},
-            "BAR 0 + 0x8, 8 bytes, shows BAR 2 at (bank << 12)",
+            "BAR0+0x8, 8 bytes, shows BAR2 at (bank << 12)",
         ),
         (
             "address-leak",
             {"region": "bar2", "offset": "0x100", "size": 4, "bar": 0, "shift": 0},
-            "a read of BAR 2 + 0x100, 4 bytes, is the host address of BAR 0",
+            "a read of BAR2+0x100, 4 bytes, is the host address of BAR0",
         ),
-        ("address-sink", {"region": "bar0", "what": "msi-address", "sites": ["0x1", "0x2"]}, "BAR 0 at 0x1, 0x2"),
+        ("address-sink", {"region": "bar0", "what": "msi-address", "sites": ["0x1", "0x2"]}, "BAR0 at 0x1, 0x2"),
         ("host-address-access", {"bar": 1, "space": "io", "reads": 1, "writes": 2}, "1 reads and 2 writes at ports"),
         ("unassigned-access", {"what": "ever"}, "what: ever"),
     ],
@@ -121,18 +122,29 @@ def test_a_key_without_a_sentence_is_shown_all_the_same() -> None:
     assert "busy_bit: 31" in model(finding("window", busy_bit=31))
 
 
+OF = "accesses of this trace"
+HAS = "QEMU has a quirk for it, q"
+
+
 @pytest.mark.parametrize(
     ("quirk", "sentence"),
     [
         (None, ""),
         ({}, ""),
-        ({"name": "q", "active": True}, "QEMU has q for it, which was active in this run"),
+        ({"id": "q", "active": True}, f"{HAS}; it was at work in this run"),
         (
-            {"id": "q", "active": False, "why": "no x-vga"},
-            "QEMU has q for it, which was not active in this run: no x-vga",
+            {"id": "q", "active": False, "why_not": "no x-vga", "qemu_from": "1.6", "qemu_to": None},
+            f"{HAS} (1.6 and later); it was not at work in this run: no x-vga",
         ),
-        ({"name": "q", "active": None, "since": "2.1"}, "QEMU has q for it (since 2.1)"),
-        ({"name": ["q"], "active": []}, "QEMU has q for it"),
+        (
+            {"id": "q", "active": None, "qemu_from": "2.7", "qemu_to": "9.2", "covers": "target 1"},
+            f"{HAS} (2.7 to 9.2), which covers part of it: target 1; whether it was at work is not known",
+        ),
+        (
+            {"id": "q", "active": False, "qemu_from": None, "covers": "all"},
+            f"{HAS} (proposed, never part of a release); it was not at work in this run",
+        ),
+        ({"id": ["q"], "active": []}, f"{HAS}; whether it was at work is not known"),
     ],
 )
 def test_known_quirks(quirk: dict[str, object] | None, sentence: str) -> None:
@@ -143,13 +155,36 @@ def test_known_quirks(quirk: dict[str, object] | None, sentence: str) -> None:
     ("cost", "sentence"),
     [
         (None, ""),
-        ({"accesses": 1}, "trapping it would catch 1 access in this trace"),
-        ({"accesses": 5, "of": 2000}, "trapping it would catch 5 of 2 000 accesses in this trace"),
+        ({"accesses": 1}, "trapping it would catch 1 access of this trace"),
+        (
+            {"accesses": 2000, "door_accesses": 5, "page_count": 2, "accesses_per_second": 2.5, "lower_bound": True},
+            f"trapping it would catch at least 2 000 {OF} on 2 pages, 5 of them at the door itself (2.5 per second)",
+        ),
+        (
+            {"accesses": 3, "always_trapped": True},
+            "nothing more: these accesses are trapped anyway (3 accesses of this trace)",
+        ),
         ({"what": "ever"}, "what ever"),
     ],
 )
 def test_trap_costs(cost: dict[str, object] | None, sentence: str) -> None:
     assert trap_cost(cost) == sentence
+
+
+@pytest.mark.parametrize(
+    ("qemu", "shown"),
+    [
+        (None, ""),
+        ("11.1", ""),
+        ({"first": "1.3", "last": None}, "from 1.3"),
+        ({"first": "7.2", "last": "7.2"}, "7.2"),
+        ({"first": "10.1", "last": "11.1"}, "10.1 to 11.1"),
+    ],
+)
+def test_the_version_that_wrote_the_log(qemu: object, shown: str) -> None:
+    data = example()
+    data["statistics"]["qemu"] = qemu
+    assert qemu_version(Findings.from_dict(data)) == shown
 
 
 def without(*kinds: str) -> Json:
@@ -161,13 +196,13 @@ def without(*kinds: str) -> Json:
 def test_the_verdict_counts_and_names() -> None:
     sentences = verdict(example_findings())
     assert sentences[0] == "3 back doors, 2 confirmed and 1 likely."
-    assert "The guest then used host addresses of BAR 0: 20 accesses" in sentences[2]
-    assert sentences[-1] == "3 findings need a quirk."
+    assert "The guest then used host addresses of BAR0: 20 accesses" in sentences[2]
+    assert sentences[-1] == "4 findings need a quirk."
 
 
 def test_one_leaking_register_is_named_with_its_bar() -> None:
     sentences = verdict(Findings.from_dict(without("window", "config-mirror")))
-    assert sentences[:2] == ["1 back door, 1 likely.", "It hands the guest host addresses (of BAR 4)."]
+    assert sentences[:2] == ["1 back door, 1 likely.", "It hands the guest host addresses (of BAR4)."]
 
 
 def test_an_empty_verdict_admits_what_the_capture_cannot_show() -> None:
