@@ -6,7 +6,7 @@ a paged window it is `(bank << shift) - offset`, where `bank` is what was last w
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, islice
 
 import numpy as np
 
@@ -16,7 +16,7 @@ from quirkfinder.miners.accesses import Accesses, Flags, Ints, place_name, place
 from quirkfinder.miners.agreement import Agreement, agreement
 from quirkfinder.miners.claims import Scene, claim, confidence, hexadecimal, register
 from quirkfinder.miners.information import informative
-from quirkfinder.miners.windows.uses import value_in_force
+from quirkfinder.miners.registers import Registers
 
 _LEAST_VALUES = 3
 _MOST_BANKS = 64
@@ -70,7 +70,7 @@ def discover_banks(scene: Scene, owned: Flags) -> tuple[list[Alias], list[PagedW
             continue
         alias = _alias(accesses, joined, region, target)
         back = Joined(joined.there, joined.here)
-        pages = [_paged(accesses, joined, region, target), _paged(accesses, back, target, region)]
+        pages = [_paged(scene.registers, joined, region, target), _paged(scene.registers, back, target, region)]
         window = max((p for p in pages if p is not None), key=lambda p: p.agreed.bits, default=None)
         if window is not None and (alias is None or window.agreed.bits > alias.agreed.bits):
             paged.append(window)  # with the bank held still, a page looks like an alias
@@ -117,33 +117,30 @@ def _most_values(distance: Ints, value: Ints) -> int | None:
     return int(distances[best]) if counts[best] >= _LEAST_VALUES else None
 
 
-def _paged(accesses: Accesses, joined: Joined, region: int, target: int) -> PagedWindow | None:
+def _paged(registers: Registers, joined: Joined, region: int, target: int) -> PagedWindow | None:
     """The bank register, shift and offset that explain why the distance varies; None where nothing does."""
+    accesses = registers.accesses
     distance = accesses.offset[joined.there] - accesses.offset[joined.here]
     rows = accesses.row[joined.here]
     best: PagedWindow | None = None
-    for bank in _bank_registers(accesses, joined, region):
-        held = value_in_force(accesses, bank, rows)
+    for bank in _bank_registers(registers, joined, region):
+        held = registers.in_force(bank, rows)
         for shift, offset in _linear(held, distance, accesses.value[joined.here].view(np.int64)):
-            window = _verify(accesses, region, target, bank, shift, offset)
+            window = _verify(registers, region, target, bank, shift, offset)
             if window is not None and (best is None or window.agreed.bits > best.agreed.bits):
                 best = window
     return best
 
 
-def _bank_registers(accesses: Accesses, joined: Joined, region: int) -> list[int]:
-    """Registers that were written with several values and lie outside the memory that is compared."""
-    places, counts = np.unique(accesses.place[accesses.write], return_counts=True)
+def _bank_registers(registers: Registers, joined: Joined, region: int) -> list[int]:
+    """Registers that held several values while the memory was compared, and lie outside of it."""
+    accesses = registers.accesses
     compared = np.union1d(accesses.place[joined.here], accesses.place[joined.there])
-    outside = ~np.isin(places, compared) & (counts >= 2)
-    nearest = np.argsort(np.abs(places[outside] - place_of(region, 0)), kind="stable")
-    chosen = places[outside][nearest].tolist()
-    several = [p for p in chosen[: 8 * _MOST_BANKS] if _distinct_written(accesses, p) >= 2]
-    return [int(p) for p in several[:_MOST_BANKS]]
-
-
-def _distinct_written(accesses: Accesses, place: int) -> int:
-    return len(np.unique(accesses.value[(accesses.place == place) & accesses.write]))
+    places, counts = np.unique(accesses.place[accesses.write], return_counts=True)
+    places = places[~np.isin(places, compared) & (counts >= 2)]
+    nearest = places[np.argsort(np.abs(places - place_of(region, 0)), kind="stable")]
+    chosen = (int(p) for p in nearest[: 8 * _MOST_BANKS] if len(registers.values_written(int(p))) >= 2)
+    return list(islice(chosen, _MOST_BANKS))
 
 
 def _linear(held: Ints, distance: Ints, value: Ints) -> Iterator[tuple[int, int]]:
@@ -167,10 +164,11 @@ def _linear(held: Ints, distance: Ints, value: Ints) -> Iterator[tuple[int, int]
             yield shift, offset
 
 
-def _verify(accesses: Accesses, region: int, target: int, bank: int, shift: int, offset: int) -> PagedWindow | None:
+def _verify(registers: Registers, region: int, target: int, bank: int, shift: int, offset: int) -> PagedWindow | None:
+    accesses = registers.accesses
     inside = (accesses.region == region) & (accesses.offset >= offset) & (accesses.place != bank)
     mapped = accesses.take(inside)
-    held = value_in_force(accesses, bank, mapped.row)
+    held = registers.in_force(bank, mapped.row)
     known = held >= 0
     mapped, held = mapped.take(known), held[known]
     reach = int((mapped.offset - offset).max()) + 4 if len(mapped) else 0
@@ -180,8 +178,7 @@ def _verify(accesses: Accesses, region: int, target: int, bank: int, shift: int,
     )
     if not agreed.holds or agreed.values < _LEAST_VALUES:
         return None
-    written = accesses.size[(accesses.place == bank) & accesses.write]
-    return PagedWindow(region, offset, size, bank, int(np.bincount(written).argmax()), shift, target, agreed)
+    return PagedWindow(region, offset, size, bank, registers.width(bank), shift, target, agreed)
 
 
 def alias_finding(scene: Scene, alias: Alias) -> Finding:

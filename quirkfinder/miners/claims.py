@@ -13,6 +13,7 @@ from quirkfinder.findings import Evidence, Finding
 from quirkfinder.findings.document import Kind, Verdict
 from quirkfinder.miners.accesses import Accesses, Ints, device_accesses, offset_of, place_name
 from quirkfinder.miners.hardware import HardwareConfig, hardware_config
+from quirkfinder.miners.registers import Registers
 
 MOST_EVIDENCE = 12
 
@@ -24,8 +25,12 @@ class Scene:
     events: pl.DataFrame
     machine: Machine
     card: Card
-    accesses: Accesses
+    registers: Registers
     hardware: HardwareConfig
+
+    @property
+    def accesses(self) -> Accesses:
+        return self.registers.accesses
 
     def evidence(self, rows: Iterable[int], notes: Sequence[str] | str = "") -> tuple[Evidence, ...]:
         """Evidence for rows of the frame, at most `MOST_EVIDENCE`; a note for each, or one for all."""
@@ -41,7 +46,8 @@ class Scene:
 
 def scene_of(events: pl.DataFrame, machine: Machine, card: Card, *, with_vga: bool) -> Scene:
     """Prepare a card of `machine` for mining; `with_vga`: the trace's VGA accesses are this card's."""
-    return Scene(events, machine, card, device_accesses(events, card, with_vga=with_vga), hardware_config(card))
+    registers = Registers(device_accesses(events, card, with_vga=with_vga))
+    return Scene(events, machine, card, registers, hardware_config(card))
 
 
 def confidence(bits: float, contradictions: int = 0, *, most: float = 0.99) -> float:

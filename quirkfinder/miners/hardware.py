@@ -5,7 +5,7 @@ where that is missing it is put together from what the guest read (everything QE
 addresses the host inventory tells.  PCI Local Bus 3.0, section 6.1 (header layout), 6.2.5 (BARs).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +28,19 @@ class HardwareConfig:
     known: NDArray[np.bool_]
     steady: NDArray[np.bool_]
     bar: NDArray[np.int8]  # index of the BAR whose address the byte belongs to, else -1
+    #: by width: the values that prove something, sorted, and the offsets that hold them
+    sorted_fields: dict[int, tuple[Words, Ints]] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "sorted_fields", {size: self._sorted(size) for size in (1, 2, 4)})
+
+    def _sorted(self, size: int) -> tuple[Words, Ints]:
+        offsets = np.arange(0, FULL_SIZE, size, dtype=np.int64)
+        held, known = self.read(offsets, size)
+        known &= information(held, np.full(len(held), size, dtype=np.uint8)) > 0
+        held, offsets = held[known], offsets[known]
+        order = np.argsort(held, kind="stable")
+        return held[order], offsets[order]
 
     def read(self, offset: Ints, size: int) -> tuple[Words, NDArray[np.bool_]]:
         """Little-endian values of `size` bytes at every `offset`, and whether all of those bytes are known."""
@@ -45,12 +58,7 @@ class HardwareConfig:
 
         Dwords and words are looked for at their natural alignment; values that prove nothing are passed over.
         """
-        offsets = np.arange(0, FULL_SIZE, size, dtype=np.int64)
-        held, known = self.read(offsets, size)
-        known &= information(held, np.full(len(held), size, dtype=np.uint8)) > 0
-        held, offsets = held[known], offsets[known]
-        order = np.argsort(held, kind="stable")
-        held, offsets = held[order], offsets[order]
+        held, offsets = self.sorted_fields[size]
         first, last = np.searchsorted(held, value, "left"), np.searchsorted(held, value, "right")
         count = last - first
         index = np.repeat(np.arange(len(value)), count)

@@ -20,7 +20,7 @@ def indexed_findings(scene: Scene, known: frozenset[int]) -> Iterator[Finding]:
     for pair in candidate_pairs(scene.accesses):
         if pair.address in told or pair.data in told or not pair.near or pair.address == pair.data:
             continue
-        uses = plain_uses(scene.accesses, pair)
+        uses = plain_uses(scene.registers, pair)
         indices = np.unique(uses.address)
         steady = uses.fresh.mean() if len(uses) else 0.0
         if len(indices) < _LEAST_INDICES or steady < 0.5 or pair.uses < 2 * _LEAST_INDICES:
@@ -33,8 +33,7 @@ def indexed_findings(scene: Scene, known: frozenset[int]) -> Iterator[Finding]:
 
 def _finding(scene: Scene, pair: Pair, indices: int, rows: list[int]) -> Finding:
     address, data = place_name(pair.address), place_name(pair.data)
-    sizes = scene.accesses.size
-    places = scene.accesses.place
+    size = scene.registers.width
     return claim(
         scene,
         "indexed-registers",
@@ -45,8 +44,8 @@ def _finding(scene: Scene, pair: Pair, indices: int, rows: list[int]) -> Finding
         summary=f"{address} indexes {data}: {indices} indices used, none reaches config space or a BAR",
         parameters={
             "region": region_name(pair.address >> 52),
-            "address": register(pair.address, int(sizes[places == pair.address].max())),
-            "data": register(pair.data, int(sizes[places == pair.data].max())),
+            "address": register(pair.address, size(pair.address)),
+            "data": register(pair.data, size(pair.data) or size(pair.address)),
         },
         evidence=scene.evidence(rows, f"{data} with an index in {address}"),
         evidence_count=pair.uses,

@@ -23,6 +23,7 @@ _SHIFTED = 11.0
 #: reads of these VGA ports have a meaning of their own (IBM VGA); 0x3b4.. are their monochrome twins
 _VGA_STANDARD = frozenset([*range(0x3C0, 0x3C3), *range(0x3C4, 0x3CB), 0x3CC, 0x3CE, 0x3CF, 0x3D4, 0x3D5, 0x3DA])
 _MOST_VALUES = 3
+_FREE_BITS = 8.0  # 256 values may be compared for nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,19 +48,27 @@ def discover_leaks(scene: Scene, owned: Flags, used_bars: frozenset[int]) -> lis
     accesses = scene.accesses
     free = np.flatnonzero(~accesses.write & ~owned)
     reads = accesses.take(free)
+    chance = _chance(reads)
     found: dict[tuple[int, int], Leak] = {}
     for bar in scene.card.bars:
         if bar.host is None or bar.host == 0 or bar.index > 5:
             continue
         for leak in _of_bar(accesses, reads, bar):
-            strong = leak.bits >= (_STRONG if leak.shift == 0 else _SHIFTED)
-            weak = leak.shift == 0 and leak.bits >= _WEAK
+            strong = leak.bits - chance >= (_STRONG if leak.shift == 0 else _SHIFTED)
+            weak = leak.shift == 0 and leak.bits - chance >= _WEAK
             if not (strong or weak or (bar.index in used_bars and leak.shift == 0) or leak.size == 1):
                 continue
             known = found.get((leak.place, bar.index))
             if known is None or leak.bits > known.bits:
                 found[leak.place, bar.index] = leak
     return _one_bar_each(list(found.values()))
+
+
+def _chance(reads: Accesses) -> float:
+    """Bits that the number of values compared takes from every agreement: the more values, the likelier a chance hit."""
+    pairs = np.stack([reads.place, reads.value.view(np.int64)])
+    distinct = np.unique(pairs, axis=1).shape[1]
+    return max(0.0, float(np.log2(max(1, distinct))) - _FREE_BITS)
 
 
 def _one_bar_each(leaks: list[Leak]) -> list[Leak]:

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-import numpy as np
 import polars as pl
 
 from quirkfinder.card.model import Card, Machine
@@ -15,6 +14,7 @@ from quirkfinder.miners.host_accesses import discover_strays, stray_findings
 from quirkfinder.miners.indexed import indexed_findings
 from quirkfinder.miners.leaks import discover_leaks, leak_finding
 from quirkfinder.miners.mirrors import Mirror, discover_mirrors, mirror_finding
+from quirkfinder.miners.sinks import sink_findings
 from quirkfinder.miners.windows.discover import Window, discover_windows
 from quirkfinder.miners.windows.findings import window_finding
 
@@ -35,7 +35,7 @@ def mine(events: pl.DataFrame, machine: Machine) -> tuple[Finding, ...]:
 
 def mine_card(scene: Scene) -> list[Finding]:
     """The findings of one card."""
-    windows = discover_windows(scene.accesses, scene.card, scene.hardware)
+    windows = discover_windows(scene.registers, scene.card, scene.hardware)
     mirrors = discover_mirrors(scene)
     owned = owned_accesses(scene, windows, mirrors)
     strays = discover_strays(scene)
@@ -50,6 +50,7 @@ def mine_card(scene: Scene) -> list[Finding]:
     return [
         *doors,
         *others,
+        *sink_findings(scene),
         *stray_findings(scene, strays, doors),
         *identity_findings(scene),
         *collision_findings(scene),
@@ -68,7 +69,7 @@ def owned_accesses(scene: Scene, windows: Sequence[Window], mirrors: Sequence[Mi
 
 def _window_accesses(scene: Scene, windows: Sequence[Window]) -> Flags:
     registers = [place for w in windows for place in w.pair.registers]
-    return np.asarray(np.isin(scene.accesses.place, registers))
+    return scene.registers.mask(registers)
 
 
 def _vga_owner(cards: Sequence[Card]) -> Card | None:

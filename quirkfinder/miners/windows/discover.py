@@ -6,18 +6,25 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from quirkfinder.card.model import Card
-from quirkfinder.miners.accesses import Accesses, Flags, region_of
+from quirkfinder.miners.accesses import Accesses
 from quirkfinder.miners.hardware import HardwareConfig
 from quirkfinder.miners.information import information, informative
+from quirkfinder.miners.registers import Registers
 from quirkfinder.miners.windows.candidates import Pair, candidate_pairs
-from quirkfinder.miners.windows.targets import Target, bar_targets, config_targets, reaches_for
+from quirkfinder.miners.windows.targets import (
+    DirectSpace,
+    Target,
+    bar_targets,
+    config_targets,
+    direct_space,
+    reaches_for,
+)
 from quirkfinder.miners.windows.uses import (
     Uses,
     commanded_uses,
     mode_registers,
     other_halves,
     plain_uses,
-    value_in_force,
 )
 
 #: bits by which a richer model must beat the plain one
@@ -39,28 +46,19 @@ class Window:
 
 
 @dataclass(frozen=True, slots=True)
-class Space:
-    """Direct accesses to one BAR: what a window's values are compared with."""
-
-    direct: Accesses
-    joinable: Flags
-    size: int
-
-
-@dataclass(frozen=True, slots=True)
 class Spaces:
     """Everything a window of the card could reach."""
 
-    accesses: Accesses
+    registers: Registers
     hardware: HardwareConfig
-    bars: dict[int, Space]
+    bars: tuple[DirectSpace, ...]
 
 
-def discover_windows(accesses: Accesses, card: Card, hardware: HardwareConfig) -> list[Window]:
+def discover_windows(registers: Registers, card: Card, hardware: HardwareConfig) -> list[Window]:
     """All windows of a device, the best proven first; no two share a data register."""
-    spaces = Spaces(accesses, hardware, _direct_spaces(accesses, card))
+    spaces = Spaces(registers, hardware, tuple(_direct_spaces(registers.accesses, card)))
     best: dict[int, Window] = {}
-    for pair in candidate_pairs(accesses):
+    for pair in candidate_pairs(registers.accesses):
         for window in _models(spaces, pair):
             rival = best.get(pair.data)
             if rival is None or _better(window, rival):
@@ -76,9 +74,8 @@ def _better(window: Window, rival: Window) -> bool:
     return (window.bits - margin, window.pair.near) > (rival.bits, rival.pair.near)
 
 
-def _direct_spaces(accesses: Accesses, card: Card) -> dict[int, Space]:
-    """For every BAR with direct accesses: those accesses, which of them are worth a vote, and the size in bytes."""
-    spaces = {}
+def _direct_spaces(accesses: Accesses, card: Card) -> Iterator[DirectSpace]:
+    """Every BAR with direct accesses."""
     worth = informative(accesses)
     for region in np.unique(accesses.region).tolist():
         if region > 5:
@@ -87,13 +84,12 @@ def _direct_spaces(accesses: Accesses, card: Card) -> dict[int, Space]:
         bar = card.bar(region)
         seen = int(accesses.offset[mine].max()) + 4
         size = bar.size if bar is not None and bar.size else 1 << max(8, (seen - 1).bit_length())
-        spaces[region] = Space(accesses.take(mine), worth[mine], size)
-    return spaces
+        yield direct_space(region, size, accesses.take(mine), worth[mine])
 
 
 def _models(spaces: Spaces, pair: Pair) -> Iterator[Window]:
     """What the pair reaches under each way in which its address could come about."""
-    uses = plain_uses(spaces.accesses, pair)
+    uses = plain_uses(spaces.registers, pair)
     if not _promising(uses):
         return
     plain = _window(spaces, pair, uses)
@@ -103,11 +99,11 @@ def _models(spaces: Spaces, pair: Pair) -> Iterator[Window]:
     if modes is not None and (plain is None or modes.bits > plain.bits + _MARGIN):
         yield modes
     if uses.data.write.any() and pair.address != pair.data:
-        commanded = commanded_uses(spaces.accesses, pair)
+        commanded = commanded_uses(spaces.registers, pair)
         if _promising(commanded) and (window := _window(spaces, pair, commanded)) is not None:
             yield replace(window, commanded=True)
-    for split in other_halves(spaces.accesses, pair):
-        halves = plain_uses(spaces.accesses, split)
+    for split in other_halves(spaces.registers, pair):
+        halves = plain_uses(spaces.registers, split)
         if _promising(halves) and (window := _window(spaces, split, halves)) is not None:
             yield window
 
@@ -128,22 +124,18 @@ def _window(spaces: Spaces, pair: Pair, uses: Uses) -> Window | None:
 
 def _targets(spaces: Spaces, pair: Pair, uses: Uses) -> list[Target]:
     reaches = reaches_for(uses)
+    worth = np.flatnonzero(informative(uses.data))
     targets: list[Target] = list(config_targets(uses, spaces.hardware, reaches))
-    own_regions = {region_of(register) for register in pair.registers}
-    for region, space in spaces.bars.items():
-        direct, joinable = space.direct, space.joinable
-        if region in own_regions:
-            outside = ~np.isin(direct.place, pair.registers)
-            direct, joinable = direct.take(outside), joinable[outside]
-        targets += bar_targets(uses, direct, joinable, region, space.size, reaches)
+    for space in spaces.bars:
+        targets += bar_targets(uses, worth, space, reaches, frozenset(pair.registers))
     return targets
 
 
 def _with_modes(spaces: Spaces, pair: Pair, uses: Uses) -> Window | None:
     """The window when a nearby register chooses between targets: each of its values is looked at on its own."""
     best: Window | None = None
-    for place in mode_registers(spaces.accesses, pair):
-        held = value_in_force(spaces.accesses, place, uses.data.row)
+    for place in mode_registers(spaces.registers, pair):
+        held = spaces.registers.in_force(place, uses.data.row)
         values = np.unique(held)
         if len(values) < 2:
             continue

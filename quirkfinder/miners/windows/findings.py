@@ -56,8 +56,7 @@ def window_finding(scene: Scene, window: Window) -> Finding:
 def window_parameters(scene: Scene, window: Window) -> dict[str, Any]:
     """`parameters` of the contract for a window."""
     pair = window.pair
-    sizes = scene.accesses.size[(scene.accesses.place == pair.address) & scene.accesses.write]
-    width = int(np.bincount(sizes).argmax())
+    width = scene.registers.width(pair.address)
     data_size = int(np.bincount(window.uses.data.size[window.uses.sub == 0]).argmax())
     targets = _targets(scene, window, data_size)
     parameters: dict[str, Any] = {
@@ -70,7 +69,7 @@ def window_parameters(scene: Scene, window: Window) -> dict[str, Any]:
         parameters["address_high"] = register(pair.high, width)
     if region_of(pair.data) != region_of(pair.address):
         parameters["data_region"] = region_name(region_of(pair.data))
-    if enable := enable_registers(scene.accesses, window):
+    if enable := enable_registers(scene.registers, window):
         parameters["enable"] = enable
     increment = max((t.reach.increment for t in window.targets), default=0)
     if increment:
@@ -78,7 +77,7 @@ def window_parameters(scene: Scene, window: Window) -> dict[str, Any]:
     if window.commanded:
         parameters["commit"] = "address"  # data first, then the address as a command
     if pair.address == pair.data:
-        parameters["handshake"] = handshake_of(scene.accesses, window)
+        parameters["handshake"] = handshake_of(scene.registers, window)
     return parameters
 
 

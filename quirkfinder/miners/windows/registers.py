@@ -4,25 +4,24 @@ from typing import Any
 
 import numpy as np
 
-from quirkfinder.miners.accesses import Accesses, offset_of, region_of
+from quirkfinder.miners.accesses import Accesses, offset_of, place_of, region_of
 from quirkfinder.miners.claims import hexadecimal
+from quirkfinder.miners.registers import Registers
 from quirkfinder.miners.windows.discover import Window
-from quirkfinder.miners.windows.uses import value_in_force
 
 _NEAR = 64  # bytes around the address register in which its helpers are looked for
 _MOST_STEPS = 6
 
 
-def helper_places(accesses: Accesses, window: Window) -> list[int]:
+def helper_places(registers: Registers, window: Window) -> list[int]:
     """Registers near the address register that are written with few values and are neither of the pair."""
     pair = window.pair
-    region = accesses.region == region_of(pair.address)
-    near = region & (np.abs(accesses.offset - offset_of(pair.address)) <= _NEAR) & accesses.write
-    places = np.unique(accesses.place[near])
-    return [int(p) for p in places if p not in pair.registers]
+    first = max(place_of(region_of(pair.address), 0), pair.address - _NEAR)
+    near = registers.between(first, pair.address + _NEAR)
+    return [p for p in near if p not in pair.registers and len(registers.writes(p))]
 
 
-def enable_registers(accesses: Accesses, window: Window) -> list[dict[str, Any]]:
+def enable_registers(registers: Registers, window: Window) -> list[dict[str, Any]]:
     """Registers that held one value whenever the window answered, and not where it answered all ones."""
     good = np.unique(np.concatenate([t.rows for t in window.targets]))
     data = window.uses.data
@@ -31,11 +30,11 @@ def enable_registers(accesses: Accesses, window: Window) -> list[dict[str, Any]]
     if not len(closed) or not len(good):
         return []
     result = []
-    for place in helper_places(accesses, window):
-        open_values = np.unique(value_in_force(accesses, place, good))
+    for place in helper_places(registers, window):
+        open_values = np.unique(registers.in_force(place, good))
         if len(open_values) != 1 or open_values[0] <= 0:
             continue
-        if (value_in_force(accesses, place, closed) != open_values[0]).any():
+        if (registers.in_force(place, closed) != open_values[0]).any():
             value = int(open_values[0])
             mask = 1 if value & 1 else value
             result.append(
@@ -44,11 +43,13 @@ def enable_registers(accesses: Accesses, window: Window) -> list[dict[str, Any]]
     return result
 
 
-def handshake_of(accesses: Accesses, window: Window) -> list[dict[str, Any]]:
+def handshake_of(registers: Registers, window: Window) -> list[dict[str, Any]]:
     """The steps that every proven use has in common, for a register that takes the address and gives the data."""
     place = window.pair.data
     good = np.unique(np.concatenate([t.rows for t in window.targets]))
-    at = np.flatnonzero(np.isin(accesses.row, good) & (accesses.place == place) & ~accesses.write)
+    accesses = registers.accesses
+    at = registers.reads(place)
+    at = at[np.isin(accesses.row[at], good)]
     steps: list[dict[str, Any]] = []
     for back in range(_MOST_STEPS, 0, -1):
         index = at - back

@@ -13,7 +13,7 @@ import numpy as np
 from quirkfinder.miners.accesses import Accesses, Flags, Ints, place_of
 from quirkfinder.miners.agreement import Agreement, agreement
 from quirkfinder.miners.hardware import FULL_SIZE, HardwareConfig
-from quirkfinder.miners.information import information, informative
+from quirkfinder.miners.information import information
 from quirkfinder.miners.windows.uses import Uses
 
 CONFIG_SPACE = -1
@@ -22,6 +22,7 @@ _SCALES = (1, 4, 2)
 #: more votes than this for one value mean that the value is common, and cost more than they tell
 _MOST_VOTES = 4_000_000
 _DELTAS_TRIED = 6
+_MOST_VOTERS = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +79,14 @@ class Target:
 def config_targets(uses: Uses, hardware: HardwareConfig, reaches: Sequence[Reach]) -> Iterator[Target]:
     """Targets in config space, the best explained first; at most one model per window."""
     reads = np.flatnonzero(~uses.data.write)
+    index, field = _config_votes(uses, reads, hardware)
+    if len(np.unique(field)) < 2:
+        return
     best: list[Target] = []
     for reach in reaches:
-        targets = _config_targets_of(uses, reads, hardware, reach)
+        position = reach.of(uses)
+        deltas = (field - position[index]) % _MODULUS
+        targets = _config_targets_of(uses, reads, position, deltas, hardware, reach)
         if _total(targets) > _total(best) + (8 if best else 0):
             best = targets
     yield from best
@@ -90,36 +96,41 @@ def _total(targets: list[Target]) -> float:
     return sum(t.bits for t in targets)
 
 
-def _config_targets_of(uses: Uses, reads: Ints, hardware: HardwareConfig, reach: Reach) -> list[Target]:
-    position = reach.of(uses)
-    votes = list(_config_votes(uses, reads, position, hardware))
-    if not votes:
-        return []
-    delta = np.concatenate([v[0] for v in votes])
+def _config_targets_of(
+    uses: Uses, reads: Ints, position: Ints, deltas: Ints, hardware: HardwareConfig, reach: Reach
+) -> list[Target]:
     found: list[Target] = []
-    low, first = np.unique(delta % FULL_SIZE, return_inverse=True)
-    weight = np.bincount(first)
+    _, first, weight = np.unique(deltas % FULL_SIZE, return_inverse=True, return_counts=True)
     for group in np.argsort(-weight, kind="stable")[:_DELTAS_TRIED]:
-        targets = _targets_of_group(uses, reads, position, hardware, reach, np.unique(delta[first == group]))
+        if weight[group] < 2:
+            break
+        targets = _targets_of_group(uses, reads, position, hardware, reach, np.unique(deltas[first == group]))
         if targets and _total(targets) > _total(found):
             found = targets
-    del low
     return found
 
 
-def _config_votes(uses: Uses, reads: Ints, position: Ints, hardware: HardwareConfig) -> Iterator[tuple[Ints, Ints]]:
-    """(delta, index of the use) for every config offset that holds a value that was read."""
+def _config_votes(uses: Uses, reads: Ints, hardware: HardwareConfig) -> tuple[Ints, Ints]:
+    """(use, config offset) for every read value that config space holds; the same use of the same address once."""
+    found: list[tuple[Ints, Ints]] = []
     for size in (4, 2, 1):
         index = reads[(uses.data.size[reads] == size)]
-        values = uses.data.value[index]
-        keys = np.stack([values.view(np.int64), position[index]])
-        if not keys.shape[1]:
-            continue
+        value = uses.data.value[index]
+        held, _ = hardware.sorted_fields[size]
+        index = index[np.isin(value, held)]
+        keys = np.stack(
+            [
+                uses.data.value[index].view(np.int64),
+                uses.address[index].view(np.int64),
+                uses.since[index],
+                uses.sub[index],
+            ]
+        )
         _, unique = np.unique(keys, axis=1, return_index=True)
-        index = index[np.sort(unique)][:20000]
+        index = index[np.sort(unique)][:_MOST_VOTERS]
         hit, offset = hardware.matches(uses.data.value[index], size)
-        if len(hit):
-            yield (offset - position[index[hit]]) % _MODULUS, index[hit]
+        found.append((index[hit], offset))
+    return np.concatenate([f[0] for f in found]), np.concatenate([f[1] for f in found])
 
 
 def _targets_of_group(
@@ -171,46 +182,61 @@ def config_evidence(data: Accesses, offset: Ints, hardware: HardwareConfig, read
     return ConfigEvidence(sum(agreeing.values()), fields, tuple(sorted(live)), tuple(sorted(against)), row)
 
 
+@dataclass(frozen=True, slots=True)
+class DirectSpace:
+    """Direct accesses to one BAR of `size` bytes, and those worth a vote, sorted by value."""
+
+    region: int
+    size: int
+    direct: Accesses
+    voters: Ints  # positions in `direct`, sorted by value
+
+
+def direct_space(region: int, size: int, direct: Accesses, worth: Flags) -> DirectSpace:
+    """`worth`: which of the accesses carry a value worth comparing."""
+    at = np.flatnonzero(worth)
+    return DirectSpace(region, size, direct, at[np.argsort(direct.value[at], kind="stable")])
+
+
 def bar_targets(
-    uses: Uses, direct: Accesses, joinable: Flags, region: int, size: int, reaches: Sequence[Reach]
+    uses: Uses, worth: Ints, space: DirectSpace, reaches: Sequence[Reach], own: frozenset[int]
 ) -> Iterator[Target]:
-    """Targets in a BAR of `size` bytes; `direct` holds the accesses to it, `joinable` those worth a vote."""
+    """Targets in a BAR; `worth`: the uses worth a vote, `own`: the window's registers, which it does not reach."""
+    index, partner = _equal_values(uses, worth, space, own)
+    values = uses.data.value[index].view(np.int64)
+    if len(np.unique(values)) < 2:
+        return
     best: list[Target] = []
-    worth = np.flatnonzero(informative(uses.data))
     for reach in reaches:
-        targets = list(_bar_targets_of(uses, worth, direct, joinable, region, size, reach))
+        position = reach.of(uses)
+        delta = (space.direct.offset[partner] - position[index]) % _MODULUS
+        targets = list(_bar_targets_of(uses, position, _ranked(delta, values), space, reach, own))
         if _total(targets) > _total(best) + (8 if best else 0):
             best = targets
     yield from best
 
 
 def _bar_targets_of(
-    uses: Uses, worth: Ints, direct: Accesses, joinable: Flags, region: int, size: int, reach: Reach
+    uses: Uses, position: Ints, deltas: Iterator[int], space: DirectSpace, reach: Reach, own: frozenset[int]
 ) -> Iterator[Target]:
-    position = reach.of(uses)
-    delta, value = _bar_votes(uses, worth, position, direct, joinable)
-    if not len(delta):
-        return
     taken = np.zeros(len(uses), dtype=np.bool_)
-    for candidate in _ranked(delta, value):
-        located = (position + candidate) % _MODULUS
-        members = np.flatnonzero((located < size) & ~taken)
+    base = place_of(space.region, 0)
+    for delta in deltas:
+        located = (position + delta) % _MODULUS
+        members = np.flatnonzero((located < space.size) & ~taken & ~np.isin(base + located, list(own)))
         if len(members) < 2:
             continue
-        base = place_of(region, 0)
-        agreed = agreement(direct, uses.data.take(members), base + located[members])
+        agreed = agreement(space.direct, uses.data.take(members), base + located[members])
         if agreed.holds:
             supporting = np.isin(uses.data.row[members], agreed.mapped_rows)
             taken[members[supporting]] = True
-            yield Target(region, reach, int(candidate), members, agreed.bits, agreed=agreed)
+            yield Target(space.region, reach, delta, members, agreed.bits, agreed=agreed)
 
 
-def _bar_votes(uses: Uses, worth: Ints, position: Ints, direct: Accesses, joinable: Flags) -> tuple[Ints, Ints]:
-    """(delta, value) for every value seen both through the window and directly, at equal size."""
-    at = np.flatnonzero(joinable)
-    order = np.argsort(direct.value[at], kind="stable")
-    at = at[order]
-    held = direct.value[at]
+def _equal_values(uses: Uses, worth: Ints, space: DirectSpace, own: frozenset[int]) -> tuple[Ints, Ints]:
+    """(use, direct access) for every value seen both through the window and directly, at equal size."""
+    at = space.voters
+    held = space.direct.value[at]
     first = np.searchsorted(held, uses.data.value[worth], "left")
     last = np.searchsorted(held, uses.data.value[worth], "right")
     count = np.minimum(last - first, 16)
@@ -219,9 +245,8 @@ def _bar_votes(uses: Uses, worth: Ints, position: Ints, direct: Accesses, joinab
     index = np.repeat(worth, count)
     within = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
     partner = at[np.repeat(first, count) + within]
-    same = direct.size[partner] == uses.data.size[index]
-    index, partner = index[same], partner[same]
-    return (direct.offset[partner] - position[index]) % _MODULUS, uses.data.value[index].view(np.int64)
+    fits = (space.direct.size[partner] == uses.data.size[index]) & ~np.isin(space.direct.place[partner], list(own))
+    return index[fits], partner[fits]
 
 
 def _ranked(delta: Ints, value: Ints) -> Iterator[int]:

@@ -4,11 +4,12 @@ Cards differ in how the address comes about: one write or two halves, before the
 way is one function here, and all give the same columns.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from quirkfinder.miners.accesses import Accesses, Flags, Ints, Words, place_of, region_of
+from quirkfinder.miners.registers import Registers
 from quirkfinder.miners.windows.candidates import Pair
 
 #: registers this near (bytes) may hold the other half of an address or a mode
@@ -47,35 +48,35 @@ class Uses:
         return len(self.address)
 
 
-def plain_uses(accesses: Accesses, pair: Pair) -> Uses:
+def plain_uses(registers: Registers, pair: Pair) -> Uses:
     """Every access to the data register after the address register was first written."""
-    data_at, sub = _data(accesses, pair)
-    address_at = np.flatnonzero((accesses.place == pair.address) & accesses.write)
+    accesses = registers.accesses
+    data_at, sub = _data(registers, pair)
+    address_at = registers.writes(pair.address)
     latest = np.searchsorted(address_at, data_at, "left") - 1
     known = latest >= 0
     data_at, sub, latest = data_at[known], sub[known], latest[known]
     address = accesses.value[address_at[latest]]
-    row = accesses.row[address_at[latest]]
+    source = address_at[latest]
     if pair.high is not None:
-        high_at = np.flatnonzero((accesses.place == pair.high) & accesses.write)
+        high_at = registers.writes(pair.high)
         latest_high = np.searchsorted(high_at, data_at, "left") - 1
         both = latest_high >= 0
-        data_at, sub, latest = data_at[both], sub[both], latest[both]
-        address, row, latest_high = address[both], row[both], latest_high[both]
-        shift = np.uint64(8 * _width(accesses, pair.address))
-        address = (accesses.value[high_at[latest_high]] << shift) | address
-        latest = np.maximum(address_at[latest], high_at[latest_high])
-    uses = Uses(accesses.take(data_at), sub, address, row, _since(latest), _fresh(latest))
+        data_at, sub, address, source = data_at[both], sub[both], address[both], source[both]
+        high_source = high_at[latest_high[both]]
+        address = (accesses.value[high_source] << np.uint64(8 * registers.width(pair.address))) | address
+        latest = np.maximum(source, high_source)
+    uses = Uses(accesses.take(data_at), sub, address, accesses.row[source], _since(latest), _fresh(latest))
     if pair.address == pair.data:  # a register that only reads back what was written to it reaches nothing
         return uses.take(uses.data.value != uses.address)
     return uses
 
 
-def commanded_uses(accesses: Accesses, pair: Pair) -> Uses:
+def commanded_uses(registers: Registers, pair: Pair) -> Uses:
     """As `plain_uses` for reads; a write of data belongs to the address that is written after it, as its command."""
-    address_at = np.flatnonzero((accesses.place == pair.address) & accesses.write)
-    data_at = np.flatnonzero(accesses.place == pair.data)
-    reads = plain_uses(accesses, pair)
+    accesses = registers.accesses
+    address_at, data_at = registers.writes(pair.address), registers.at(pair.data)
+    reads = plain_uses(registers, pair)
     reads = reads.take(~reads.data.write)
     if not len(address_at) or not len(data_at):
         return reads
@@ -85,69 +86,46 @@ def commanded_uses(accesses: Accesses, pair: Pair) -> Uses:
     data_at, source = data_at[fits], commit[fits]
     zeros = np.zeros(len(data_at), dtype=np.int64)
     # the write takes effect with the command, so that is its place in time
-    data = accesses.take(data_at)
-    data = Accesses(accesses.row[source], data.place, data.size, data.value, data.write, data.handled)
+    data = replace(accesses.take(data_at), row=accesses.row[source])
     writes = Uses(data, zeros, accesses.value[source], accesses.row[source], zeros, zeros == 0)
     return _merged(reads, writes)
 
 
-def other_halves(accesses: Accesses, pair: Pair) -> list[Pair]:
+def other_halves(registers: Registers, pair: Pair) -> list[Pair]:
     """The pair with a second address register next to the first, where one is written in the same width."""
-    width = _width(accesses, pair.address)
+    width = registers.width(pair.address)
     if width not in (1, 2) or pair.address == pair.data:
         return []
     found = []
     for low, high in ((pair.address, pair.address + width), (pair.address - width, pair.address)):
         other = high if low == pair.address else low
-        mine = (accesses.place == other) & accesses.write
-        if other != pair.data and mine.any() and (accesses.size[mine] == width).all():
+        at = registers.writes(other)
+        if other != pair.data and len(at) and (registers.accesses.size[at] == width).all():
             found.append(Pair(low, pair.data, pair.uses, high))
     return found
 
 
-def mode_registers(accesses: Accesses, pair: Pair) -> list[int]:
+def mode_registers(registers: Registers, pair: Pair) -> list[int]:
     """Registers near the pair that are switched between a few values and could choose the target."""
-    region = region_of(pair.address)
-    low = place_of(region, 0)
-    near = (accesses.place >= max(low, pair.address - _HELPERS)) & (accesses.place <= pair.address + _HELPERS)
-    near &= accesses.write
+    first = max(place_of(region_of(pair.address), 0), pair.address - _HELPERS)
     found = []
-    for place in np.unique(accesses.place[near]).tolist():
-        values = np.unique(accesses.value[near & (accesses.place == place)])
-        if place not in pair.registers and len(values) <= _MOST_MODES:
+    for place in registers.between(first, pair.address + _HELPERS):
+        values = len(registers.values_written(place))
+        if place not in pair.registers and 0 < values <= _MOST_MODES:
             found.append((abs(place - pair.address), place))
     return [place for _, place in sorted(found)[:_MOST_HELPERS]]
 
 
-def value_in_force(accesses: Accesses, place: int, rows: Ints) -> Ints:
-    """The value last written to `place` before each of `rows`; -1 where it was not written yet."""
-    at = np.flatnonzero((accesses.place == place) & accesses.write)
-    if not len(at):
-        return np.full(len(rows), -1, dtype=np.int64)
-    latest = np.searchsorted(accesses.row[at], rows, "left") - 1
-    values = accesses.value[at].astype(np.int64)
-    return np.where(latest >= 0, values[np.maximum(latest, 0)], -1)
-
-
-def _data(accesses: Accesses, pair: Pair) -> tuple[Ints, Ints]:
+def _data(registers: Registers, pair: Pair) -> tuple[Ints, Ints]:
     """Positions of the accesses to the data register and to bytes inside it, and the offset in it."""
-    own = accesses.place == pair.data
     if pair.address == pair.data:
-        at = np.flatnonzero(own & ~accesses.write)
+        at = registers.reads(pair.data)
         return at, np.zeros(len(at), dtype=np.int64)
-    width = int(accesses.size[own].max()) if own.any() else 1
-    inside = (accesses.place >= pair.data) & (accesses.place < pair.data + width)
-    for register in (pair.address, pair.high):
-        if register is not None:
-            inside &= accesses.place != register
-    at = np.flatnonzero(inside)
-    return at, accesses.place[at] - pair.data
-
-
-def _width(accesses: Accesses, place: int) -> int:
-    """The width in bytes in which a register is mostly written; 0 where it never is."""
-    sizes = accesses.size[(accesses.place == place) & accesses.write]
-    return int(np.bincount(sizes).argmax()) if len(sizes) else 0
+    own = registers.at(pair.data)
+    width = int(registers.accesses.size[own].max()) if len(own) else 1
+    inside = [p for p in registers.between(pair.data, pair.data + width - 1) if p not in (pair.address, pair.high)]
+    at = own if len(inside) <= 1 else np.sort(np.concatenate([registers.at(p) for p in inside]))
+    return at, registers.accesses.place[at] - pair.data
 
 
 def _since(latest: Ints) -> Ints:
