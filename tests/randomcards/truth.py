@@ -1,0 +1,130 @@
+"""What is true of a card, in the shape the scorer reads: from what was built, what happened, and what the log shows.
+
+Features say what they are.  This module adds what follows from it (a window onto a BAR that holds a mirror reaches
+config space, too; a door in an aliased stretch exists twice) and what only the addresses and the trace tell (leaks,
+accesses at host addresses, accidents of the layout, sinks).
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from .closure import close
+from .dialects import Dialect
+from .features import Claim, Entry, Feature, Known, Level
+from .guests import Event, Guest
+from .hardware import MASKS, Card, region_word
+from .inventories import Inventory
+
+RANK: dict[Level, int] = {"required": 0, "wanted": 1, "allowed": 2}
+
+
+def known_from(guest: Guest, inventory: Inventory, dialect: Dialect) -> Known:
+    """Everything the log and the inventories show, as a judge of evidence needs it."""
+    config: dict[int, set[int]] = defaultdict(set)
+    for offset, byte in inventory.config.items():
+        config[offset].add(byte)
+    direct: dict[tuple[int, int], set[int]] = defaultdict(set)
+    for event in guest.trace:
+        if event.kind == "config_read":
+            for k in range(event.size):
+                if not guest.is_emulated(event.offset + k):
+                    config[event.offset + k].add(event.value >> 8 * k & 0xFF)
+        elif event.kind in ("read", "write"):
+            for k in range(event.size):
+                direct[event.region, event.offset + k].add(event.value >> 8 * k & 0xFF)
+    return Known(
+        tells_host_bars=inventory.tells_host_bars,
+        config=config,
+        direct=direct,
+        unassigned=dict(guest.lost) if dialect.unassigned else {},
+        dumped_neighbours="host-lspci-xxxx.txt" in inventory.files,
+    )
+
+
+def host_accesses(guest: Guest, known: Known) -> Iterator[Claim]:
+    """The guest used host addresses; two logged lines and a known host address prove it."""
+    for bar in sorted(guest.dereferenced):
+        if not guest.card.bars[bar].is_memory:
+            yield Claim("allowed", {"kind": "host-address-access", "bar": bar, "space": "io"})
+            continue
+        lines = known.unassigned.get(bar, 0)
+        level: Level = "required" if lines >= 2 and known.tells_host_bars else "allowed"
+        yield Claim(level, {"kind": "host-address-access", "bar": bar, "space": "memory", "count": lines})
+
+
+def placements(card: Card, known: Known) -> Iterator[Claim]:
+    """BARs at their host address, and BARs where another one lives on the host."""
+    level: Level = "required" if known.tells_host_bars else "allowed"
+    for bar in card.bars.values():
+        if bar.guest == bar.host:
+            entry = {"kind": "identity-mapped-bar", "bar": bar.index, "address": bar.guest, "size": bar.size}
+            yield Claim(level, entry)
+        for other in card.bars.values():
+            apart = bar.guest + bar.size <= other.host or other.host + other.size <= bar.guest
+            if other is not bar and bar.is_memory == other.is_memory and not apart:
+                at = max(bar.guest, other.host)
+                entry = {"kind": "address-collision", "guest_bar": bar.index, "host_bar": other.index, "address": at}
+                yield Claim(level, entry)
+
+
+def sinks(guest: Guest, features: Iterable[Feature]) -> Iterator[Claim]:
+    """Every register into which an address of the guest's went, by region and by what it was."""
+    wanted = {getattr(f, "deliberate", "") for f in features}
+    found: dict[tuple[int, str], set[int]] = defaultdict(set)
+    count: dict[tuple[int, str], int] = defaultdict(int)
+    for event in guest.trace:
+        for what in _address_words(guest, event):
+            found[event.region, what].add(event.offset)
+            count[event.region, what] += 1
+    for (region, what), sites in sorted(found.items()):
+        strong = (what == "msi-address" and len(sites) >= 3) or (what == "guest-bar" and count[region, what] >= 2)
+        level: Level = "required" if strong and what in wanted else "allowed"
+        entry = {"kind": "address-sink", "region": region_word(region), "what": what, "sites": sorted(sites)}
+        yield Claim(level, entry)
+
+
+def _address_words(guest: Guest, event: Event) -> Iterator[str]:
+    if event.kind != "write" or event.size < 2 or not event.value:
+        return
+    value = event.value
+    if guest.msi_message:
+        address, data = guest.msi_message
+        if value in (address, address & ~0xF):
+            yield "msi-address"
+        if value == data:
+            yield "msi-data"
+    for bar in guest.card.bars.values():
+        if bar.is_memory and (value & ~0xF in (bar.guest & MASKS[4], bar.guest) or 0 < bar.guest >> 32 == value):
+            yield "guest-bar"
+
+
+def told(guest: Guest) -> Iterator[Claim]:
+    """Every register a host address was read from, whatever the way it came."""
+    for region, offset, bar in sorted(guest.leaks):
+        word = region_word(region)
+        yield Claim("allowed", {"kind": "address-leak", "region": word, "offset": offset, "bar": bar, "shift": 0})
+
+
+def assemble(guest: Guest, features: list[Feature], inventory: Inventory, dialect: Dialect) -> dict[str, Any]:
+    """The truth of the card: required findings, allowed ones, decoys, and which door each belongs to."""
+    known = known_from(guest, inventory, dialect)
+    labelled = [(f.kind, claim) for f in features for claim in f.claims(known)]
+    for claims in (host_accesses(guest, known), placements(guest.card, known), sinks(guest, features), told(guest)):
+        labelled += [(claim.entry["kind"], claim) for claim in claims]
+    entries = [{**claim.entry, "door": door, "level": claim.level} for door, claim in labelled]
+    entries = close(guest.card, entries)
+    entries.sort(key=lambda e: RANK[e["level"]])
+    return {
+        "findings": [e for e in entries if e["level"] == "required"],
+        "allowed": [e for e in entries if e["level"] != "required"],
+        "decoys": [],
+        "innocents": [innocent(f) for f in features if not f.is_door and f.places],
+        "doors": [{"kind": f.kind, "uses": len(f.uses)} for f in features if f.is_door],
+    }
+
+
+def innocent(feature: Feature) -> Entry:
+    """Where a decoy lies and what it tempts one to claim."""
+    places = [{"region": region_word(r), "first": a, "last": b} for r, a, b in feature.places]
+    return {"id": feature.kind, "looks_like": getattr(feature, "looks_like", ""), "places": places}
