@@ -2,9 +2,9 @@
 
 from types import ModuleType
 
-from quirkfinder.cli.commands import analyze, completion, quirks
+from quirkfinder.cli.commands import analyze, capture, completion, quirks
 
 
 def available() -> tuple[ModuleType, ...]:
     """The commands in the order of the help page."""
-    return (analyze, quirks, completion)
+    return (analyze, quirks, capture, completion)
