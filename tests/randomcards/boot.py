@@ -49,27 +49,46 @@ def enumerate_bars(guest: Guest) -> None:
         guest.config_write(offset, 0xFFFFF800 if offset == 0x30 else 0xFFFFFFFF)
         guest.config_read(offset)
         guest.config_write(offset, old)
-    for bar in sorted(card.bars.values(), key=lambda b: b.kind != "io"):
-        guest.config_write(0x10 + 4 * bar.index, bar.guest & 0xFFFFFFFF)
-        if bar.kind == "memory64":
-            guest.config_write(0x14 + 4 * bar.index, bar.guest >> 32)
+    first = {b.index: b.guest if b.firmware is None else b.firmware for b in card.bars.values()}
+    place_bars(guest, first)
     guest.note("intx_moved", 0, 10)
     guest.config_write(0x3C, 0xA, 1)
+
+
+def place_bars(guest: Guest, where: dict[int, int]) -> None:
+    """Write the BARs and switch decoding on; each trapped BAR shows in the memory map."""
+    card = guest.card
+    for bar in sorted(card.bars.values(), key=lambda b: b.kind != "io"):
+        if bar.index in where:
+            guest.config_write(0x10 + 4 * bar.index, where[bar.index] & 0xFFFFFFFF)
+            if bar.kind == "memory64":
+                guest.config_write(0x14 + 4 * bar.index, where[bar.index] >> 32)
     guest.config_read(4, 2)
     guest.config_write(4, 0x103, 2)
-    for bar in card.bars.values():
-        if bar.is_memory:
-            _announce(guest, bar.index)
+    for index, address in where.items():
+        if card.bars[index].is_memory:
+            _announce(guest, index, address, "skip_add")
 
 
-def _announce(guest: Guest, index: int) -> None:
-    """A trapped BAR appears in the memory map; an MSI-X table splits it in pieces."""
+def move_bars(guest: Guest) -> None:
+    """The operating system puts some BARs elsewhere."""
+    moved = {b.index: b.firmware for b in guest.card.bars.values() if b.firmware is not None}
+    if not moved:
+        return
+    guest.config_write(4, 0x100, 2)
+    for index, address in moved.items():
+        _announce(guest, index, address, "skip_del")
+    place_bars(guest, {index: guest.card.bars[index].guest for index in moved})
+
+
+def _announce(guest: Guest, index: int, address: int, note: str) -> None:
+    """A trapped BAR comes or goes; an MSI-X table splits it in pieces."""
     card, bar = guest.card, guest.card.bars[index]
-    cuts = [bar.guest, bar.guest + bar.size]
+    cuts = [address, address + bar.size]
     if card.table_bar == index:
-        cuts[1:1] = [bar.guest + card.table_offset + 16 * card.table_entries]
+        cuts[1:1] = [address + card.table_offset + 16 * card.table_entries]
     for first, after in pairwise(cuts):
-        guest.note("skip_add", first, after - 1)
+        guest.note(note, first, after - 1)
 
 
 def scan_rom(guest: Guest) -> None:
@@ -109,4 +128,5 @@ def boot(guest: Guest, group: int) -> None:
     attach(guest, group)
     enumerate_bars(guest)
     scan_rom(guest)
+    move_bars(guest)
     driver_probe(guest)

@@ -60,6 +60,8 @@ def merge(entries: Entries) -> Entries:
             continue
         if first["kind"] == "window":
             first["targets"] = [*first["targets"], *entry["targets"]]
+        elif first["kind"] == "address-sink":
+            first["sites"] = sorted({*first["sites"], *entry["sites"]})
         if STRONGEST.index(entry["level"]) < STRONGEST.index(first["level"]):
             first["level"], first["door"] = entry["level"], entry["door"]
     return list(kept.values())

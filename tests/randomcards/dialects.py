@@ -191,11 +191,16 @@ def _ram_add(dialect: Dialect, first: int, last: int) -> list[str]:
     return [f"vfio_listener_region_add_ram region_add [ram] {x}{first:x} - {x}{last:x} {pointer}"]
 
 
-def _skip_add(dialect: Dialect, first: int, last: int) -> list[str]:
-    x = dialect.hexed
-    name = "vfio: " if dialect.old else "vfio_listener_region_add_skip "
-    name = "vfio_listener_region_skip " if dialect.version >= (8, 0) else name
-    return [f"{name}SKIPPING region_add {x}{first:x} - {x}{last:x}"]
+def _skip(verb: str) -> Callable[..., list[str]]:
+    """A stretch of the memory map that DMA does not reach: a trapped BAR, the IOAPIC."""
+
+    def render(dialect: Dialect, first: int, last: int) -> list[str]:
+        x = dialect.hexed
+        name = "vfio: " if dialect.old else f"vfio_listener_region_{verb}_skip "
+        name = "vfio_listener_region_skip " if dialect.version >= (8, 0) else name
+        return [f"{name}SKIPPING region_{verb} {x}{first:x} - {x}{last:x}"]
+
+    return render
 
 
 def _switched(before: str, after: str, tail: str = "") -> Callable[..., list[str]]:
@@ -226,7 +231,8 @@ NOTES: dict[str, Callable[..., list[str]]] = {
     "msix_setup": _msix,
     "msi_setup": _msi_setup,
     "ram_add": _ram_add,
-    "skip_add": _skip_add,
+    "skip_add": _skip("add"),
+    "skip_del": _skip("del"),
     "intx_enable": _switched("vfio_enable_intx", "vfio_intx_enable"),
     "intx_moved": _switched("vfio_update_irq", "vfio_intx_update", " IRQ moved {0} -> {1}"),
     "intx_eoi": _eoi,

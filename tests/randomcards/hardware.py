@@ -147,6 +147,7 @@ class Bar:
     host: int = 0
     guest: int = 0
     prefetchable: bool = False
+    firmware: int | None = None  # where the guest's firmware had it before the operating system moved it
 
     @property
     def flags(self) -> int:

@@ -115,6 +115,21 @@ def place_in_guest(rng: Random, bars: dict[int, Bar], place: Place, wishes: Wish
                 break
         bar.guest = at
         taken.append((at, at + bar.size))
+    if rng.random() < 0.15:
+        _firmware_places(rng, bars, taken + host, place)
+
+
+def _firmware_places(rng: Random, bars: dict[int, Bar], taken: list[tuple[int, int]], place: Place) -> None:
+    """Other addresses for the memory BARs below 4 GiB, until the operating system moves them."""
+    for bar in bars.values():
+        if not bar.is_memory or bar.size > 0x1000000 or bar.guest >> 32:
+            continue
+        for _ in range(100):
+            at = rng.randrange(0xC0000000, 0xFE000000) // bar.size * bar.size
+            if not _overlaps(at, bar.size, taken) and not place.occupied(at, at + bar.size - 1):
+                bar.firmware = at
+                taken.append((at, at + bar.size))
+                break
 
 
 def _accidents(rng: Random, bars: dict[int, Bar], place: Place, wishes: Wishes) -> dict[int, int]:
@@ -123,6 +138,7 @@ def _accidents(rng: Random, bars: dict[int, Bar], place: Place, wishes: Wishes) 
     if wishes.identity and memory:
         bar = rng.choice(memory)
         fixed[bar.index] = bar.host
+        fixed.update({b.index: b.host for b in bars.values() if b.kind == "io" and rng.random() < 0.3})
     if wishes.collision:
         pairs = [
             (a, b)

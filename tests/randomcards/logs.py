@@ -11,7 +11,6 @@ WARNINGS = (
     "qemu-system-x86_64: warning: host doesn't support requested feature: CPUID[eax=07h,ecx=00h].EBX.avx512f [bit 16]",
     "qemu-system-x86_64: -device vfio-pci: warning: vfio: Cannot reset device, no available reset mechanism.",
     "char device redirected to /dev/pts/3 (label charserial0)",
-    "qemu-system-x86_64: terminating on signal 15 from pid 812 (/usr/sbin/libvirtd)",
     "usb-host: 1 devices found",
     "main-loop: WARNING: I/O thread spun for 1000 iterations",
 )

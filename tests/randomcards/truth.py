@@ -71,32 +71,35 @@ def placements(card: Card, known: Known) -> Iterator[Claim]:
 def sinks(guest: Guest, features: Iterable[Feature]) -> Iterator[Claim]:
     """Every register into which an address of the guest's went, by region and by what it was."""
     wanted = {getattr(f, "deliberate", "") for f in features}
-    found: dict[tuple[int, str], set[int]] = defaultdict(set)
-    count: dict[tuple[int, str], int] = defaultdict(int)
+    found: dict[tuple[int, str], list[int]] = defaultdict(list)
+    doubtful: set[tuple[int, str]] = set()
     for event in guest.trace:
-        for what in _address_words(guest, event):
-            found[event.region, what].add(event.offset)
-            count[event.region, what] += 1
-    for (region, what), sites in sorted(found.items()):
-        strong = (what == "msi-address" and len(sites) >= 3) or (what == "guest-bar" and count[region, what] >= 2)
-        level: Level = "required" if strong and what in wanted else "allowed"
-        entry = {"kind": "address-sink", "region": region_word(region), "what": what, "sites": sorted(sites)}
-        yield Claim(level, entry)
+        for what, certain in _address_words(guest, event):
+            found[event.region, what].append(event.offset)
+            if not certain:
+                doubtful.add((event.region, what))
+    for (region, what), hits in sorted(found.items()):
+        sites = sorted(set(hits))
+        strong = (what == "msi-address" and len(sites) >= 3) or (what == "guest-bar" and len(hits) >= 2)
+        sure = strong and what in wanted and (region, what) not in doubtful
+        entry = {"kind": "address-sink", "region": region_word(region), "what": what, "sites": sites}
+        yield Claim("required" if sure else "allowed", entry)
 
 
-def _address_words(guest: Guest, event: Event) -> Iterator[str]:
-    if event.kind != "write" or event.size < 2 or not event.value:
-        return
+def _address_words(guest: Guest, event: Event) -> Iterator[tuple[str, bool]]:
+    """What a written value is to the guest, and whether it is that beyond doubt."""
     value = event.value
-    if guest.msi_message:
-        address, data = guest.msi_message
-        if value in (address, address & ~0xF):
-            yield "msi-address"
-        if value == data:
-            yield "msi-data"
+    if event.kind != "write" or event.size < 2 or not value:
+        return
+    address, data = guest.msi_message or (0, 0)
+    if value == address or value >> 20 == 0xFEE:
+        yield "msi-address", value == address
+    if value == data:
+        yield "msi-data", False
     for bar in guest.card.bars.values():
-        if bar.is_memory and (value & ~0xF in (bar.guest & MASKS[4], bar.guest) or 0 < bar.guest >> 32 == value):
-            yield "guest-bar"
+        low = bar.guest & MASKS[4]
+        if bar.is_memory and low and value & ~0xF in (low, bar.guest):
+            yield "guest-bar", bar.guest == low and value == low
 
 
 def told(guest: Guest) -> Iterator[Claim]:

@@ -178,3 +178,7 @@ class MsixTable(WindowDoor):
         target = self.window.targets[0]
         behind = replace(target, space=f"bar{self.card.table_bar}", base=self.card.table_offset)
         yield Claim(level, self.window.entry([target.entry(), behind.entry()]))
+        region, site = self.window.data
+        for what in ("msi-address", "msi-data"):  # the table's words, as a sink of messages
+            entry = {"kind": "address-sink", "region": region_word(region), "what": what, "sites": [site]}
+            yield Claim("allowed", entry)

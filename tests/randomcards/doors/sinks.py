@@ -52,7 +52,8 @@ class GuestBarSink(Sink):
 
     def build(self) -> None:
         super().build()
-        self.bar = self.rng.choice([b for b in self.card.bars.values() if b.is_memory])
+        memory = [b for b in self.card.bars.values() if b.is_memory]
+        self.bar = self.rng.choice([b for b in memory if b.guest < 1 << 32] or memory)
         self.where = self.occupy("registers", 8, 8)
 
     def run(self, guest: Guest) -> Iterator[None]:
