@@ -81,7 +81,8 @@ def quirk_activity(events: pl.DataFrame) -> Activity:
     sightings: dict[tuple[str | None, str], Sightings] = {}
     foreign: list[str] = []
     for device, name, kind, count, inputs, numbers in lines.iter_rows():
-        quirks = catalogue().named("rtl8168" if name is None and kind == "quirk_latch" else name or "")
+        latch = name is None and kind == "quirk_latch"  # only one quirk has it
+        quirks = catalogue().named("rtl8168" if latch else name or "", probe=kind == "quirk_probe")
         if not quirks and name is not None:
             foreign.append(name)
         positions = tuple(Position(i, n) for i, n in zip(inputs, numbers, strict=True))

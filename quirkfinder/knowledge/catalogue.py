@@ -91,6 +91,11 @@ class Name:
     last: Version | None = None
 
     @property
+    def is_probe(self) -> bool:
+        """Does a line of this name say that the quirk was switched on?"""
+        return self.role in ("probe", "shared")
+
+    @property
     def key(self) -> frozenset[str]:
         """What is left without spelling, see `name_key`."""
         return name_key(self.name)
@@ -151,7 +156,22 @@ class Quirk:
 _KIND_WORDS = {"io": "is an I/O BAR", "memory64": "is a 64-bit memory BAR", "memory32": "is a 32-bit memory BAR"}
 #: Words of log names that do not tell one quirk from another.
 _NOISE = frozenset(
-    {"vfio", "quirk", "probe", "for", "device", "vga", "amd", "window", "mirror", "address", "data", "read", "write"}
+    {
+        "vfio",
+        "quirk",
+        "probe",
+        "enabled",
+        "for",
+        "device",
+        "vga",
+        "amd",
+        "window",
+        "mirror",
+        "address",
+        "data",
+        "read",
+        "write",
+    }
     | {"state", "id", "pci", "bar4for"}
 )
 
@@ -178,17 +198,21 @@ class Catalogue:
                 return quirk
         raise KeyError(quirk_id)
 
-    def named(self, name: str) -> tuple[Quirk, ...]:
+    def named(self, name: str, probe: bool | None = None) -> tuple[Quirk, ...]:
         """The quirks a log name stands for: usually one, two for NVIDIA's common BAR0 probe, none for foreign names.
 
+        `probe` says whether it stood in a probe line; quirks that have such a name in such a line are then preferred.
         A name with more words than any known one stands for the known name with most of its words, if that is one.
         """
         table, words = _by_key(self), name_key(name)
-        if words in table:
-            return table[words]
-        parts = [key for key in table if key < words]
-        longest = {table[key] for key in parts if len(key) == max(map(len, parts)) and len(key) > 1}
-        return longest.pop() if len(longest) == 1 else ()
+        if words not in table:
+            parts = [key for key in table if key < words]
+            longest = [key for key in parts if len(key) == max(map(len, parts)) and len(key) > 1]
+            if len({table[key] for key in longest}) != 1:
+                return ()
+            words = longest[0]
+        fitting = tuple(q for q in table[words] if any(n.key == words and n.is_probe is probe for n in q.names))
+        return fitting or table[words]
 
 
 @cache

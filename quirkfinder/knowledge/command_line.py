@@ -1,15 +1,15 @@
 """QEMU's command line as a log or a note beside it has it: libvirt's log, a shell script, `ps`, one line or many.
 
-Only what says how the trace was made is kept.  Option values are texts; commas doubled in `k=v` lists are undone, JSON
-devices (QEMU 6.2 and newer) become the same mapping.
+Only what says how the trace was made is kept: the inventory stage reads the devices, this adds logging and tracing.
 """
 
-import json
 import re
 import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
+
+from quirkfinder.inventory.commandline import devices_of
 
 _PROGRAM = re.compile(r"(?:^|/)(?:qemu-system-[\w-]+|qemu-kvm|kvm|qemu)$")
 _START = re.compile(r"(?:[^\s'\"]*/)?(?:qemu-system-[\w-]+|qemu-kvm)(?=\s)")
@@ -85,16 +85,11 @@ def _arguments(text: str) -> list[str]:
 
 
 def _command(arguments: list[str]) -> CommandLine:
-    devices: list[DeviceOptions] = []
     items: set[str] = set()
     traces: list[str] = []
     timestamps, machine = False, None
     for option, value in _options(arguments):
-        if option == "device":
-            device = _device(value)
-            if device is not None and _VFIO_DRIVERS.match(device.driver):
-                devices.append(device)
-        elif option == "d":
+        if option == "d":
             items |= {item.strip() for item in value.split(",") if not item.startswith("trace:")}
             traces += [item.removeprefix("trace:") for item in value.split(",") if item.startswith("trace:")]
         elif option == "trace":
@@ -103,7 +98,9 @@ def _command(arguments: list[str]) -> CommandLine:
             timestamps = "timestamp=on" in value or value in ("timestamp", "timestamp=yes")
         elif option in ("machine", "M"):
             machine = value.split(",")[0].removeprefix("type=")
-    return CommandLine(tuple(devices), frozenset(items), tuple(traces), timestamps, machine)
+    found = devices_of(shlex.join(arguments))
+    devices = tuple(DeviceOptions(d.driver, dict(d.options)) for d in found if _VFIO_DRIVERS.match(d.driver))
+    return CommandLine(devices, frozenset(items), tuple(traces), timestamps, machine)
 
 
 def _options(arguments: list[str]) -> Iterator[tuple[str, str]]:
@@ -123,20 +120,3 @@ def _trace_pattern(value: str) -> str:
         if name == "events":
             return "events="
     return ""
-
-
-def _device(value: str) -> DeviceOptions | None:
-    if value.startswith("{"):
-        try:
-            properties = json.loads(value)
-        except json.JSONDecodeError:
-            return None
-        texts = {str(k): _json_text(v) for k, v in properties.items()}
-        return DeviceOptions(texts.pop("driver", ""), texts)
-    parts = [part.replace("\0", ",") for part in value.replace(",,", "\0").split(",")]
-    pairs = (part.partition("=") for part in parts[1:])
-    return DeviceOptions(parts[0].removeprefix("driver="), {name: text if eq else "on" for name, eq, text in pairs})
-
-
-def _json_text(value: object) -> str:
-    return ("on" if value else "off") if isinstance(value, bool) else value if isinstance(value, str) else str(value)

@@ -171,7 +171,7 @@ def _silent(
     """Nothing rules it out and nothing shows it."""
     if facts.name not in activity.started:
         return Standing(None, "the device's start-up is not in the log, and no line shows the quirk")
-    if not any(n.role in ("probe", "shared") and version.overlaps(n.first, n.last) for n in quirk.names):
+    if not any(n.is_probe and version.overlaps(n.first, n.last) for n in quirk.names):
         return Standing(None, "QEMU prints no line when it switches this quirk on")
     causes = [f"{need} does not hold" for need in open_needs]
     causes += [f"{option} was given" for option in quirk.disable if option.startswith("x-no-")]

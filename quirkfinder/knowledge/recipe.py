@@ -5,11 +5,14 @@ line has a clock.  `recipe` writes it for one release, or for the newest with a 
 """
 
 import re
+import textwrap
 
 from quirkfinder.knowledge import advice
 from quirkfinder.knowledge.versions import NEWEST, Version, VersionRange
 
 _TRACED = Version(2, 3)
+_PATTERNS = Version(2, 6)  # -trace PATTERN; before, patterns only in a file
+_EVENTS = ("vfio_*", "memory_region_ops_*", "pci_update_mappings_*")
 _ADDRESS = re.compile(r"(?:[0-9a-fA-F]{4,8}:)?[0-9a-fA-F]{2}:[0-1][0-9a-fA-F]\.[0-7]")
 
 
@@ -53,10 +56,13 @@ def command_options(version: VersionRange) -> tuple[tuple[str, str], ...]:
     """Options of QEMU itself, as (option, value), for the lowest release of the range."""
     if version.first < _TRACED:
         return ()
-    traces = [("-trace", "vfio_*"), ("-trace", "memory_region_ops_*"), ("-trace", "pci_update_mappings_*")]
+    if version.first < _PATTERNS:
+        traces, output = [("-trace", "events=trace-events.txt")], []
+    else:
+        traces, output = [("-trace", pattern) for pattern in _EVENTS], [("-D", "qemu-%d.log")]
     items = ",".join(advice.log_items(version))
-    log = [("-d", items)] if items else []
-    return (*traces, *log, ("-D", "qemu-%d.log"), ("-msg", "timestamp=on"))
+    stamp = [("-msg", "timestamp=on")] if version.first >= Version(6, 0) else []
+    return (*traces, *([("-d", items)] if items else []), *output, *stamp)
 
 
 def _options(version: VersionRange, address: str) -> str:
@@ -68,12 +74,14 @@ def _options(version: VersionRange, address: str) -> str:
     notes = [
         "Keep x-vga=on if the card had it: legacy VGA doors show only then.",
         "memory_region_ops_* doubles the log; it is the only way to see unassigned ports and the MSI-X table.",
-        "Leave QEMU's own quirks as they are; for one run without NVIDIA's add x-no-geforce-quirks=on (2.12 and newer).",
+        "Leave QEMU's own quirks on; a run without NVIDIA's takes x-no-geforce-quirks=on (2.12 and newer).",
     ]
     if not unassigned.startswith("-d"):
         notes.append(f"Unassigned memory accesses need {unassigned}.")
-    if version.first < Version(2, 6):
-        notes.append("This release traces to stderr, not to the -D file: append 2> qemu.log.")
+    if version.first < _PATTERNS:
+        patterns = " ".join(f"'{pattern}'" for pattern in _EVENTS)
+        notes.append(f"The patterns go into a file first:\nprintf '%s\\n' {patterns} > trace-events.txt")
+        notes.append("This release traces to stderr, not to the file of -D: append 2> qemu.log.")
     return "1. Options\n" + "\n".join(lines) + "\n\n" + _bullets(notes)
 
 
@@ -107,8 +115,10 @@ def _libvirt(version: VersionRange) -> str:
         )
     lines += ["      </qemu:frontend>", "    </qemu:device>", "  </qemu:override>", ""]
     notes = [
-        "qemu:override needs libvirt 8.2; with an older one: <qemu:arg value='-set'/> and"
-        " <qemu:arg value='device.hostdev0.x-no-mmap=on'/>, one pair a property.",
+        (
+            "qemu:override needs libvirt 8.2. Older ones with QEMU up to 6.1 take one pair for each property:"
+            f"\n<qemu:arg value='-set'/> <qemu:arg value='device.hostdev0.{device_properties(version)[0]}'/>"
+        ),
         "libvirt passes -msg timestamp=on itself; SELinux or AppArmor may forbid the log file elsewhere.",
     ]
     return "\n".join(lines) + _bullets(notes)
@@ -138,14 +148,22 @@ def _guest() -> str:
 
 def _size() -> str:
     notes = [
-        "A line is about 60 to 120 bytes; a graphics driver writes 100 000 to 200 000 register lines and, with its"
-        " framebuffer trapped, millions more: expect 10 MB to 1 GB. zstd takes it to a twentieth.",
-        "Each trapped access costs about 20 microseconds: drivers load in minutes, watchdogs bark, and what depends on"
-        " timing may behave differently. Compare with an untraced run.",
-        "Trapping is all BARs or none. To leave the framebuffer out of the file, log into a pipe and drop its region"
-        " (here BAR 0): mkfifo t; grep -v --line-buffered ':region0+' t | zstd > qemu.log.zst & and -D t.",
-        "A guest that writes to the framebuffer with vector instructions can die of a KVM internal error under"
-        " x-no-mmap: use a guest without a boot splash or a text console.",
+        (
+            "A line takes 60 to 120 bytes. A graphics driver makes 100 000 to 200 000 register accesses and, as its"
+            " framebuffer is trapped too, millions more: expect 10 MB to 1 GB; zstd takes that to a twentieth."
+        ),
+        (
+            "A trapped access costs about 20 microseconds: drivers load in minutes, watchdogs bark, and what depends on"
+            " timing may behave differently. Compare with a run that is not traced."
+        ),
+        (
+            "All BARs are trapped or none. To keep the framebuffer out of the file, log into a pipe and drop its region"
+            " (here BAR 0):\nmkfifo t; grep -v --line-buffered ':region0+' t | zstd > qemu.log.zst &   and -D t"
+        ),
+        (
+            "A guest that fills the framebuffer with vector instructions can die of a KVM internal error while BARs"
+            " are trapped: take a guest without a boot splash, or a text console."
+        ),
     ]
     return "5. Size and speed\n" + _bullets(notes)
 
@@ -160,7 +178,13 @@ def _check(version: VersionRange) -> str:
 
 
 def _bullets(notes: list[str]) -> str:
-    return "".join(f"  - {note}\n" for note in notes)
+    """A list of wrapped notes; what follows a line break in one is a command, kept as it is."""
+    lines: list[str] = []
+    for note in notes:
+        text, *commands = note.split("\n")
+        lines += textwrap.wrap(text, 110, initial_indent="  - ", subsequent_indent="    ", break_on_hyphens=False)
+        lines += [f"      {command}" for command in commands]
+    return "\n".join(lines) + "\n"
 
 
 def _quoted(value: str) -> str:

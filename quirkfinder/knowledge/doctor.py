@@ -1,0 +1,309 @@
+"""The capture doctor: what a log cannot show, and the option that would have shown it.
+
+`examine` looks at events, card model and what reading learnt on the side, and names the remedy for the QEMU that wrote
+the log.  Nothing here makes or unmakes a finding.  Sources: QEMU hw/vfio/pci.c and region.c (mapping, MSI-X),
+system/memory.c (unassigned accesses), 1.3 to 11.1.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import polars as pl
+
+from quirkfinder.card.model import Bar, Card, Machine
+from quirkfinder.findings.document import CaptureProblem
+from quirkfinder.knowledge import advice
+from quirkfinder.knowledge.activity import Activity, quirk_activity
+from quirkfinder.knowledge.command_line import CommandLine, read_command_line
+from quirkfinder.knowledge.distortion import distortions
+from quirkfinder.knowledge.inference import infer_version
+from quirkfinder.knowledge.mapping import MAPPABLE, mapped_spans, region_flags
+from quirkfinder.knowledge.versions import Version, VersionRange
+
+_UNASSIGNED = ("unassigned_read", "unassigned_write", "unassigned_access")
+_INVENTORY = (
+    "lspci -vvnn, lspci -xxxx, the sysfs resource file, /proc/iomem as root (quirkfinder capture --device ADDRESS)"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ReadingInfo:
+    """What the reading stage knows beside the events.
+
+    `hints` as in `quirkfinder.knowledge.inference`; `lines`, `unrecognised` and `torn` (lines cut or run together)
+    count trace lines; `texts` are the files that are neither trace nor inventory, command lines among them.
+    """
+
+    hints: frozenset[str] = frozenset()
+    lines: int = 0
+    unrecognised: int = 0
+    torn: int = 0
+    texts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    """Everything a check may look at, put together once."""
+
+    events: pl.DataFrame
+    machine: Machine
+    reading: ReadingInfo
+    version: VersionRange
+    command: CommandLine | None
+    activity: Activity
+    counts: dict[str, int]  # events by kind
+    accesses: dict[tuple[str, int], int]  # region accesses by device and region
+    names: frozenset[str]  # regions that memory_region_ops lines name
+
+    def has(self, *kinds: str) -> bool:
+        """Is there an event of one of these kinds?"""
+        return any(self.counts.get(kind) for kind in kinds)
+
+
+def examine(events: pl.DataFrame, machine: Machine, reading: ReadingInfo | None = None) -> list[CaptureProblem]:
+    """What this capture cannot show, the gravest first: mapped BARs, unlogged accesses, gaps, missing inventories."""
+    log = _log(events, machine, reading or ReadingInfo())
+    checks = (
+        _mapped,
+        _silent_bars,
+        _late_start,
+        _untraced_config,
+        _untraced_vga,
+        _unassigned_memory,
+        _unassigned_ports,
+        _ioeventfds,
+        _lost,
+        _unreadable,
+        _host_inventory,
+        _guest_inventory,
+        _contradictions,
+        _msix_tables,
+        _no_clock,
+    )
+    problems = [problem for check in checks for problem in check(log)] if len(events) else [_empty(log)]
+    return list(dict.fromkeys([*problems, *distortions(events, log.version)]))
+
+
+def _log(events: pl.DataFrame, machine: Machine, reading: ReadingInfo) -> Log:
+    commands = [c for text in reading.texts if (c := read_command_line(text)) is not None]
+    counts = dict(events.group_by(pl.col("event").cast(pl.String)).len().iter_rows())
+    regions = events.lazy().filter(
+        pl.col("event").is_in(["region_read", "region_write"]) & pl.col("region").is_not_null()
+    )
+    by_region = regions.group_by(pl.col("device").cast(pl.String), "region").len().collect()
+    named = events.lazy().filter(pl.col("event").is_in(["memory_read", "memory_write"]))
+    names = named.select(pl.col("detail").cast(pl.String)).unique().collect()["detail"]
+    return Log(
+        events,
+        machine,
+        reading,
+        infer_version(events, reading.hints, reading.texts),
+        commands[-1] if commands else None,
+        quirk_activity(events),
+        counts,
+        {(device or "", region): count for device, region, count in by_region.iter_rows()},
+        frozenset(names.drop_nulls()),
+    )
+
+
+def _empty(log: Log) -> CaptureProblem:
+    return CaptureProblem("no line of the log is an event of a passed-through device", advice.tracing(log.version))
+
+
+def _mapped(log: Log) -> Iterator[CaptureProblem]:
+    for card in log.machine.cards:
+        spans = mapped_spans(card, log.events)
+        if spans:
+            places = ", ".join(f"BAR {bar} ({first:#x} to {last:#x})" for bar, first, last in spans)
+            yield CaptureProblem(
+                f"{card.name}: {places} mapped into the guest: accesses there are not logged",
+                advice.no_mapping(log.version),
+            )
+
+
+def _silent_bars(log: Log) -> Iterator[CaptureProblem]:
+    """BARs the guest placed and, by the log, never touched, where nothing says that they were trapped."""
+    flags = region_flags(log.events)
+    for card in log.machine.cards:
+        options = log.command.device(card.host_address) if log.command is not None else None
+        if options is not None and options.is_on("x-no-mmap"):
+            continue
+        known = {bar for bar, _, _ in mapped_spans(card, log.events)}
+        silent = [
+            b for b in card.bars if b.index not in known and _could_be_mapped(b, flags.get((card.name, b.index)), log)
+        ]
+        quiet = [str(b.index) for b in silent if not log.accesses.get((card.name, b.index))]
+        if quiet:
+            yield CaptureProblem(
+                f"{card.name}: no access to BAR {', '.join(quiet)} is logged although the guest placed it: mapped,"
+                " not traced, or was never used",
+                f"{advice.no_mapping(log.version)}; {advice.tracing(log.version)}",
+            )
+
+
+def _could_be_mapped(bar: Bar, flags: int | None, log: Log) -> bool:
+    placed = bar.guest is not None or any(p.address is not None for p in bar.placements)
+    if not bar.is_memory or bar.kind == "rom" or not bar.size or not placed:
+        return False
+    if flags is None:
+        return True
+    # From 2.6 on a mapped region prints region_mmap: with its set-up in the log and no such line it was trapped.
+    return bool(flags & MAPPABLE) and log.version.first < Version(2, 6)
+
+
+def _late_start(log: Log) -> Iterator[CaptureProblem]:
+    late = sorted({device for device, _ in log.accesses if device and device not in log.activity.started})
+    if late:
+        yield CaptureProblem(
+            f"{', '.join(late)}: the log begins after the device started: no region sizes, no capabilities, and whether"
+            " QEMU's own quirks were on is not known",
+            f"trace from the start of QEMU: {advice.tracing(log.version)} on the command line, not in the monitor",
+        )
+
+
+def _untraced_config(log: Log) -> Iterator[CaptureProblem]:
+    if log.accesses and not log.has("config_read", "config_write"):
+        yield CaptureProblem(
+            "no access to config space is logged: the guest's BAR addresses and copies of config space cannot be told",
+            f"trace all of it: {advice.tracing(log.version)} has vfio_pci_read_config and vfio_pci_write_config",
+        )
+
+
+def _untraced_vga(log: Log) -> Iterator[CaptureProblem]:
+    for card in log.machine.cards:
+        if card.class_code is None or card.class_code >> 8 != 0x0300 or log.has("vga_read", "vga_write"):
+            continue
+        options = log.command.device(card.host_address) if log.command is not None else None
+        on = options.is_on("x-vga") if options is not None else None
+        if on or options is None:
+            reason = "x-vga=on was given" if on else "x-vga was off, or the events were not traced"
+            yield CaptureProblem(
+                f"{card.name} is a VGA card and no access to VGA ports is logged ({reason}): doors there stay hidden",
+                f"x-vga=on on the device, and {advice.tracing(log.version)}",
+            )
+
+
+def _unassigned_memory(log: Log) -> Iterator[CaptureProblem]:
+    if log.has(*_UNASSIGNED):
+        return
+    remedy = advice.unassigned_log(log.version)
+    given = log.command.log_items if log.command is not None else None
+    item = remedy.removeprefix("-d ") if remedy.startswith("-d ") and ";" not in remedy else None
+    if given is not None and item is not None:
+        if item in given:
+            return
+        text = f"QEMU {log.version} logs unassigned memory accesses only with {remedy}, which was not given"
+    else:
+        text = "no unassigned memory access is logged: there was none, or this QEMU was not told to log them"
+    yield CaptureProblem(f"{text}: a guest that uses a host address would not be noticed", remedy)
+
+
+def _unassigned_ports(log: Log) -> Iterator[CaptureProblem]:
+    """Since 1.6 no log category has unassigned ports of x86; the memory trace shows them in region `io`."""
+    ports = [f"{c.name} BAR {b.index}" for c in log.machine.cards for b in c.bars if b.kind == "io"]
+    if ports and not log.has("memory_read", "memory_write", "port_read", "port_write"):
+        yield CaptureProblem(
+            f"accesses to I/O ports that nothing answers are not logged ({', '.join(ports)}): a guest that uses the"
+            " host's port address would not be noticed",
+            advice.memory_tracing(log.version),
+        )
+
+
+def _ioeventfds(log: Log) -> Iterator[CaptureProblem]:
+    if not log.has("ioeventfd"):
+        return
+    rows = log.events.filter(pl.col("event") == "ioeventfd").select(pl.col("detail").cast(pl.String), "address").head(3)
+    places = ", ".join(f"{name}+{address or 0:#x}" for name, address in rows.iter_rows())
+    yield CaptureProblem(
+        f"{log.counts['ioeventfd']} ioeventfds were set up ({places}): further equal writes there are not logged",
+        advice.no_ioeventfd(log.version),
+    )
+
+
+def _lost(log: Log) -> Iterator[CaptureProblem]:
+    if log.has("lost"):
+        lost = log.events.filter(pl.col("event") == "lost")["value"].sum()
+        yield CaptureProblem(
+            f"the trace back end dropped {lost} records: an access pair across a gap cannot be trusted",
+            "trace fewer events, or use the log back end with -D FILE, which waits instead of dropping",
+        )
+    if "prefix:syslog" in log.reading.hints:
+        yield CaptureProblem(
+            "the trace went through syslog, which drops lines beyond its rate without a mark in each of them",
+            "-D FILE with the log back end, or RateLimitIntervalSec=0 in journald.conf",
+        )
+
+
+def _unreadable(log: Log) -> Iterator[CaptureProblem]:
+    reading = log.reading
+    if reading.torn:
+        yield CaptureProblem(
+            f"{reading.torn} lines are torn: two writers shared the file, or it was cut",
+            "-D FILE of its own for the trace, one QEMU a file (-D qemu-%d.log)",
+        )
+    if reading.lines and reading.unrecognised * 100 > reading.lines:
+        share = 100 * reading.unrecognised / reading.lines
+        yield CaptureProblem(
+            f"{reading.unrecognised} of {reading.lines} lines ({share:.0f} %) are of no known form",
+            "leave the trace as QEMU writes it, without filters that change lines; report unknown forms",
+        )
+
+
+def _host_inventory(log: Log) -> Iterator[CaptureProblem]:
+    missing = [c.name for c in log.machine.cards if not any(b.host is not None for b in c.bars)]
+    if missing:
+        yield CaptureProblem(
+            f"{', '.join(missing)}: the host's BAR addresses are not known: leaks and 1:1 placements cannot be told",
+            f"add the host's inventory of the same boot: {_INVENTORY}",
+        )
+
+
+def _guest_inventory(log: Log) -> Iterator[CaptureProblem]:
+    missing = [c.name for c in log.machine.cards if c.bars and not any(_placed(b) for b in c.bars)]
+    if missing:
+        yield CaptureProblem(
+            f"{', '.join(missing)}: the guest's BAR addresses are not known",
+            "add the monitor's `info pci` and `info mtree -f` of the same run, or trace config space from the start",
+        )
+
+
+def _placed(bar: Bar) -> bool:
+    return bar.guest is not None or any(p.address is not None for p in bar.placements)
+
+
+def _contradictions(log: Log) -> Iterator[CaptureProblem]:
+    found = [(card.name, c.text) for card in log.machine.cards for c in card.contradictions]
+    found += [("the inventories", c.text) for c in log.machine.contradictions]
+    for who, text in found:
+        yield CaptureProblem(
+            f"{who}: {text}",
+            f"take the inventories in the same boot as the trace, after QEMU has started: {_INVENTORY}",
+        )
+    for note in log.machine.notes:
+        yield CaptureProblem(note, f"collect the inventory again: {_INVENTORY}")
+
+
+def _msix_tables(log: Log) -> Iterator[CaptureProblem]:
+    if "msix-table" in log.names:
+        return
+    tables = [t for card in log.machine.cards if (t := _table(card))]
+    if tables:
+        yield CaptureProblem(
+            f"accesses to MSI-X tables are answered by QEMU and not logged ({', '.join(tables)})",
+            f"{advice.memory_tracing(log.version)}; or x-msix-relocation=barN on the device (2.12 or newer)",
+        )
+
+
+def _table(card: Card) -> str:
+    msix = card.msix
+    if msix is None or msix.table_bar is None or msix.table_offset is None:
+        return ""
+    last = f" to {msix.table_offset + 16 * msix.entries - 1:#x}" if msix.entries else ""
+    return f"{card.name} BAR {msix.table_bar} {msix.table_offset:#x}{last}"
+
+
+def _no_clock(log: Log) -> Iterable[CaptureProblem]:
+    if log.events["time"].null_count() == len(log.events):
+        yield CaptureProblem(
+            "no line has a clock: rates and costs per second cannot be told", advice.clock(log.version)
+        )
