@@ -33,12 +33,16 @@ def encode(document: Findings) -> dict[str, Any]:
 
 
 def encode_json(document: Findings) -> str:
-    """The document as JSON text in plain ASCII without control characters, ending in a newline.
+    """The document as JSON text, see `json_text`."""
+    return json_text(encode(document))
+
+
+def json_text(data: object) -> str:
+    """Indented JSON in plain ASCII without control characters, ending in a newline. ValueError for NaN.
 
     Plain ASCII, because strings from logs must not reach a terminal as they are: `json` escapes everything but DEL.
     """
-    text = json.dumps(encode(document), indent=2, ensure_ascii=True, allow_nan=False)
-    return text.replace("\x7f", "\\u007f") + "\n"
+    return json.dumps(data, indent=2, ensure_ascii=True, allow_nan=False).replace("\x7f", "\\u007f") + "\n"
 
 
 def hexadecimal(value: int | None) -> str | None:

@@ -24,6 +24,8 @@ KIND_TITLES = {
 #: Ways from one place of the card to another, or from the card to a host address.
 BACK_DOORS = ("window", "config-mirror", "bar-alias", "paged-window", "address-leak")
 ACCIDENTS = ("identity-mapped-bar", "address-collision")
+#: Kinds that say nothing against a card.
+HARMLESS = ("indexed-registers", "unassigned-access")
 _UNITS = ((1 << 40, "TiB"), (1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB"))
 _SHOWN = 120  # characters of a value of unknown shape
 CONFIG_BARS = range(0x10, 0x28)  # PCI 3.0 section 6.1: base address registers of a type 0 header
