@@ -1,0 +1,118 @@
+"""Blocks of lines to blocks of events, with whichever engine is at hand."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+import polars as pl
+
+from quirkfinder.inputs import LineBlock, Source
+from quirkfinder.reading.columns import Columns, columns_of_rows, merged
+from quirkfinder.reading.frames import frame, joined
+from quirkfinder.reading.native import NativeEngine, NativeUnavailableError
+from quirkfinder.reading.portable import Ignored, Row, portable_engine
+
+EngineChoice = Literal["auto", "native", "portable"]
+#: Below this many bytes compiling machine code costs more than it saves.
+WORTH_COMPILING = 3 << 20
+#: Unknown lines that a block keeps for messages, and how much of each.
+SAMPLES = 50
+SAMPLE_LENGTH = 400
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """The events of some consecutive lines.
+
+    `frame`: of `events.SCHEMA`; `first_line`: number of the line before the first; `lines`, `ignored`, `unrecognised`:
+    how many there were, were known and say nothing, were unknown; `samples`: number and bytes of the first unknown
+    ones.
+    """
+
+    frame: pl.DataFrame
+    first_line: int
+    lines: int
+    ignored: int
+    unrecognised: int
+    samples: tuple[tuple[int, bytes], ...]
+
+
+class Engine:
+    """Parses blocks of lines; `native` says which of the two engines does it."""
+
+    def __init__(self, choice: EngineChoice = "auto") -> None:
+        """`auto`: machine code from the first large block on.  Raises NativeUnavailableError for `native`."""
+        self._choice = choice
+        self._native = NativeEngine() if choice == "native" else None
+        self._portable = portable_engine()
+
+    def _warm_up(self, length: int) -> None:
+        """Compiles where a block is worth it and it can be done."""
+        if self._native is None and self._choice == "auto" and length >= WORTH_COMPILING:
+            try:
+                self._native = NativeEngine()
+            except NativeUnavailableError:
+                self._choice = "portable"
+
+    @property
+    def native(self) -> bool:
+        """True where machine code does the bulk."""
+        return self._native is not None
+
+    def parse(self, block: LineBlock, *, source: int, first_line: int) -> Block:
+        """The events of a block; `first_line`: how many lines of the input came before."""
+        self._warm_up(block.length)
+        if self._native is not None:
+            result = self._native.block(block.buffer, block.length)
+            columns, lines, ignored = result.columns, result.lines, result.ignored
+            left = [(number, bytes(block.buffer[o : o + n])) for number, o, n in result.demoted.tolist()]
+        else:
+            columns, ignored = Columns({}, []), 0
+            text = bytes(memoryview(block.buffer)[: block.length])
+            left = list(enumerate(text.split(b"\n")[:-1], 1))
+            lines = len(left)
+        numbers, rows, unknown = [], [], []
+        for number, line in left:
+            found = self._portable.line(line)
+            if isinstance(found, Row):
+                numbers.append(number)
+                rows.append(found)
+            elif isinstance(found, Ignored):
+                ignored += 1
+            else:
+                unknown.append((number, line))
+        columns = _together(columns, numbers, rows)
+        whole = joined(columns)
+        samples = tuple((first_line + number, line[:SAMPLE_LENGTH]) for number, line in unknown[:SAMPLES])
+        events = frame(whole.columns, source=source, first_line=first_line)
+        return Block(events, first_line, lines, ignored + whole.absorbed, len(unknown), samples)
+
+
+def _together(columns: Columns, numbers: list[int], rows: list[Row]) -> Columns:
+    if not columns.arrays:
+        return columns_of_rows(numbers, rows, [])
+    if not rows:
+        return columns
+    return merged(columns, columns_of_rows(numbers, rows, columns.names))
+
+
+def read_blocks(
+    source: Source,
+    *,
+    input: int = 0,  # noqa: A002  the name of the column
+    progress: Progress | None = None,
+    engine: EngineChoice = "auto",
+) -> Iterator[Block]:
+    """The events of one trace, block by block, with memory bounded by the size of a block.
+
+    `input` fills the column of that name; `progress` is called with bytes done and bytes in all (as on disk).
+    """
+    parser = Engine(engine)
+    first_line = 0
+    for block in source.blocks():
+        parsed = parser.parse(block, source=input, first_line=first_line)
+        first_line += parsed.lines
+        if progress is not None:
+            progress(min(block.offset + block.length, source.size), source.size)
+        yield parsed

@@ -1,0 +1,153 @@
+"""The native engine: the generated LLVM module, compiled once per process and called on blocks of whole lines.
+
+The call releases the interpreter's lock, so several blocks can be parsed at a time, each with a `Context` of its own.
+"""
+
+import ctypes
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from quirkfinder.reading import llvm_ir
+from quirkfinder.reading.columns import Columns
+from quirkfinder.reading.llvm_runtime import NAME_LIMIT, NAME_SLOTS, PADDING
+from quirkfinder.reading.program import encode
+from quirkfinder.reading.semantics import constant_details
+from quirkfinder.reading.shapes import Shape, body_shapes, prefix_shapes
+from quirkfinder.reading.trie import build
+
+_TYPES = {"i64": np.int64, "i32": np.int32, "i8": np.int8}
+Parse = Callable[[int, int, int], int]
+
+
+class NativeUnavailableError(RuntimeError):
+    """llvmlite is missing, or too old to read the generated module: the portable engine does the work."""
+
+
+@dataclass(slots=True)
+class _Compiled:
+    """The machine code and what keeps it alive."""
+
+    parse: Parse
+    engine: Any
+    module: Any
+    words: NDArray[np.int64]
+    pool: NDArray[np.uint8]
+
+
+def shortest_line(shapes: tuple[Shape, ...]) -> int:
+    """The fewest bytes that an event's line can have, without its newline."""
+    lengths = (
+        sum(len(token) if isinstance(token, bytes) else token.low for token in shape.tokens)
+        for shape in shapes
+        if shape.event is not None
+    )
+    return min(lengths)
+
+
+def compile_module(text: str) -> tuple[Parse, Any, Any]:
+    """Machine code for this processor: the function, and what keeps it alive.  Raises NativeUnavailableError."""
+    try:
+        import llvmlite.binding as llvm
+    except ImportError as error:
+        raise NativeUnavailableError(str(error)) from error
+    if hasattr(llvm, "initialize") and tuple(map(int, llvm.llvm_version_info[:1])) < (20,):
+        llvm.initialize()
+    llvm.initialize_native_target()
+    llvm.initialize_native_asmprinter()
+    try:
+        module = llvm.parse_assembly(text)
+        module.verify()
+    except RuntimeError as error:
+        raise NativeUnavailableError(f"llvmlite cannot read the generated module: {error}") from error
+    machine = llvm.Target.from_default_triple().create_target_machine(
+        opt=2, cpu=llvm.get_host_cpu_name(), features=llvm.get_host_cpu_features().flatten(), jit=True
+    )
+    options = llvm.create_pipeline_tuning_options(speed_level=2)
+    builder = llvm.create_pass_builder(machine, options)
+    builder.getModulePassManager().run(module, builder)
+    engine = llvm.create_mcjit_compiler(module, machine)
+    engine.finalize_object()
+    prototype = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_void_p, ctypes.c_int64, ctypes.c_void_p)
+    return prototype(engine.get_function_address("parse")), engine, module
+
+
+@cache
+def compiled() -> _Compiled:
+    """The machine code for the shapes of the grammars.  Raises NativeUnavailableError."""
+    bodies = body_shapes()
+    words, pool = encode(build(llvm_ir.split(bodies)[1])).arrays()
+    return _Compiled(*compile_module(llvm_ir.module(prefix_shapes(), bodies)), words, pool)
+
+
+@dataclass(slots=True)
+class Context:
+    """The memory that one call fills: columns, lines handed over, the table of names, counters.
+
+    Its address is an array of 64-bit cells: pointers to the columns in the order of `llvm_ir.POINTERS`, the counters of
+    `llvm_ir.COUNTERS`, and the two caches of the last names.
+    """
+
+    rows: int
+    demoted: int
+    words: NDArray[np.int64]
+    pool: NDArray[np.uint8]
+    cells: NDArray[np.int64] = field(init=False)
+    columns: dict[str, NDArray[Any]] = field(init=False)
+    demotions: NDArray[np.int64] = field(init=False)
+    slots: NDArray[np.int32] = field(init=False)
+    entries: NDArray[np.int64] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.columns = {name: np.empty(self.rows, _TYPES[kind]) for name, kind in llvm_ir.COLUMNS.items()}
+        self.demotions = np.empty(3 * self.demoted, np.int64)
+        self.slots = np.zeros(NAME_SLOTS, np.int32)
+        self.entries = np.zeros(2 * NAME_LIMIT, np.int64)
+        arrays = [*self.columns.values(), self.demotions, self.slots, self.entries, self.words, self.pool]
+        self.cells = np.zeros(llvm_ir.CONTEXT_CELLS, np.int64)
+        self.cells[: len(arrays)] = [array.ctypes.data for array in arrays]
+        self.cells[len(arrays) + llvm_ir.COUNTERS.index("names")] = len(constant_details())
+
+    def counter(self, name: str) -> int:
+        """What the call counted."""
+        return int(self.cells[len(llvm_ir.POINTERS) + llvm_ir.COUNTERS.index(name)])
+
+
+@dataclass(frozen=True, slots=True)
+class NativeResult:
+    """What a call found: rows, and the lines (number from 1, offset, length in bytes) for the portable engine."""
+
+    columns: Columns
+    demoted: NDArray[np.int64]
+    lines: int
+    ignored: int
+
+
+class NativeEngine:
+    """Parses blocks with machine code.  Raises NativeUnavailableError when it is made."""
+
+    def __init__(self) -> None:
+        self._compiled = compiled()
+        self._shortest = shortest_line(body_shapes())
+
+    def block(self, buffer: bytearray, length: int) -> NativeResult:
+        """Parses whole lines: `length` bytes that end with a newline, with `PADDING` bytes behind them."""
+        if length and (len(buffer) < length + PADDING or buffer[length - 1] != 0x0A):
+            raise ValueError("a block ends with a newline and has padding behind it")
+        context = Context(
+            length // (self._shortest + 1) + 1, length // 2 + 1, self._compiled.words, self._compiled.pool
+        )
+        memory = np.frombuffer(buffer, np.uint8)
+        start = int(memory.ctypes.data)
+        rows = self._compiled.parse(start, length, int(context.cells.ctypes.data))
+        names = list(constant_details())
+        for index in range(len(names), context.counter("names")):
+            offset = int(context.entries[2 * index]) - start
+            names.append(bytes(buffer[offset : offset + int(context.entries[2 * index + 1])]).decode("ascii"))
+        columns = Columns({name: array[:rows] for name, array in context.columns.items()}, names)
+        demoted = context.demotions[: 3 * context.counter("demoted_lines")].reshape(-1, 3)
+        return NativeResult(columns, demoted, context.counter("lines"), context.counter("ignored"))

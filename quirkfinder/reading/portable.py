@@ -1,0 +1,208 @@
+"""The portable engine: one line at a time, with a regular expression on bytes per shape.
+
+It defines what a line means; the native engine has to agree or to hand the line over.  Rules of both:
+
+- Blanks, tabs and carriage returns at both ends of a line are no part of it.
+- The first prefix that matches is the prefix; the rest of the line has to be one complete shape.
+- The first shape (in the order of the grammars) that takes the whole rest wins, and the leftmost field of a shape takes
+  as many bytes as it can.
+- A value that its column cannot hold, or a name that is not UTF-8, makes the line an unknown one.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import NamedTuple
+
+from quirkfinder.reading.semantics import Meaning, meaning
+from quirkfinder.reading.shapes import SIZE_LETTERS, Field, Shape, body_shapes, prefix_shapes
+from quirkfinder.reading.times import nanoseconds
+
+ENDS = b" \t\r"
+_SEPARATORS = b" (:[\t"
+_WORD = re.compile(rb"[^ (:\[\t]*")
+_REST = re.compile(rb"[ (:\[\t]*([^ (:\[\t]*)")
+
+
+class Row(NamedTuple):
+    """An event of one line, with the names of the columns; `code` is a position in `semantics.CODES`."""
+
+    time: int | None
+    thread: int | None
+    code: int
+    device: str | None
+    region: int | None
+    address: int | None
+    size: int | None
+    value: int | None
+    detail: str | None
+
+
+class Ignored:
+    """The line is known and says nothing for us."""
+
+
+IGNORED = Ignored()
+
+
+def expression(shape: Shape, *, whole: bool) -> re.Pattern[bytes]:
+    """A shape as a regular expression with a group for each captured field; `whole`: up to the end of the line."""
+    parts = []
+    for token in shape.tokens:
+        if isinstance(token, bytes):
+            parts.append(re.escape(token))
+        else:
+            text = token.pattern.encode("latin-1")
+            parts.append(b"(?P<%b>%b)" % (token.role.encode(), text) if token.captured else b"(?:%b)" % text)
+    return re.compile(b"".join(parts) + (rb"\Z" if whole else b""))
+
+
+def field_value(field: Field, text: bytes) -> int | str | None:
+    """The value of a field, None if its column cannot hold it."""
+    kind = field.kind
+    if kind == "text":
+        try:
+            return text.decode("utf-8")
+        except UnicodeDecodeError:
+            return None
+    if kind == "letter":
+        return SIZE_LETTERS[text.decode()]
+    value = int(text, 16 if kind == "hex" else 10)
+    if field.role == "FRACTION":
+        value *= 10 ** (9 - len(text))
+    return value if value <= field.limit else None
+
+
+def field_values(shape: Shape, groups: Mapping[str, bytes]) -> dict[str, int | str] | None:
+    """Values by role, None as soon as one does not fit."""
+    out: dict[str, int | str] = {}
+    for field in shape.fields:
+        if field.captured:
+            value = field_value(field, groups[field.role])
+            if value is None:
+                return None
+            out[field.role] = value
+    return out
+
+
+def event_row(known: Meaning, values: Mapping[str, int | str], time: int | None, thread: int | None) -> Row:
+    """The row of a shape's fields and constants."""
+    detail = values.get("DETAIL")
+    if known.joined_detail:
+        detail = f"{known.detail} {detail}"
+    return Row(
+        time,
+        thread,
+        known.code,
+        values.get("DEVICE"),  # type: ignore[arg-type]  # a role's kind is fixed: text
+        known.region if known.region is not None else values.get("REGION"),  # type: ignore[arg-type]  # a number
+        known.address if known.address is not None else values.get("ADDRESS"),  # type: ignore[arg-type]  # a number
+        known.size if known.size is not None else values.get("SIZE"),  # type: ignore[arg-type]  # a number
+        values.get("VALUE"),  # type: ignore[arg-type]  # a number
+        detail if detail is not None else known.detail,  # type: ignore[arg-type]  # text
+    )
+
+
+def head_words(shape: Shape) -> tuple[bytes, ...]:
+    """The first two words of a line that this shape demands, or as many as it spells out from the start."""
+    first = shape.tokens[0]
+    if not isinstance(first, bytes):
+        return ()
+    after = shape.tokens[1] if len(shape.tokens) > 1 else None
+    complete = after is None or (isinstance(after, Field) and after.members is not None and after.members <= {9, 32})
+    words = re.findall(rb"[^ (:\[\t]+|[ (:\[\t]+", first)
+    if not complete and words[-1][0] not in _SEPARATORS:
+        words.pop()
+    if words and words[0][0] in _SEPARATORS:
+        return ()
+    return tuple(word for word in words if word[0] not in _SEPARATORS)[:2]
+
+
+@dataclass(slots=True)
+class _Compiled:
+    """A shape with its expression, compiled when the first line asks for it."""
+
+    order: int
+    shape: Shape
+    pattern: re.Pattern[bytes] | None = None
+
+    def match(self, text: bytes) -> dict[str, bytes] | None:
+        first = self.shape.tokens[0]
+        if isinstance(first, bytes) and not text.startswith(first):
+            return None
+        if self.pattern is None:
+            self.pattern = expression(self.shape, whole=True)
+        found = self.pattern.match(text)
+        return None if found is None else found.groupdict()
+
+
+class PortableEngine:
+    """Parses lines with Python's own regular expressions: no compiler needed, every shape, the reference."""
+
+    def __init__(self, shapes: Sequence[Shape] | None = None, prefixes: Sequence[Shape] | None = None) -> None:
+        known = body_shapes() if shapes is None else shapes
+        self._prefixes = [(s, expression(s, whole=False)) for s in (prefix_shapes() if prefixes is None else prefixes)]
+        self._by_head: dict[tuple[bytes, ...], list[_Compiled]] = {}
+        for order, shape in enumerate(known):
+            self._by_head.setdefault(head_words(shape), []).append(_Compiled(order, shape))
+        self._candidates: dict[tuple[bytes, ...], list[_Compiled]] = {}
+
+    def prefix(self, line: bytes) -> tuple[int | None, int | None, int] | None:
+        """Time, thread and length of the prefix (0: there is none); None where it holds an impossible value."""
+        for shape, pattern in self._prefixes:
+            found = pattern.match(line)
+            if found is not None:
+                values = field_values(shape, found.groupdict())
+                if values is None:
+                    return None
+                time = nanoseconds(values)
+                thread = values.get("THREAD")
+                return (time, thread if isinstance(thread, int) else None, found.end()) if time is not None else None
+        return None, None, 0
+
+    def _shapes_for(self, body: bytes) -> list[_Compiled]:
+        first = _WORD.match(body)
+        assert first is not None  # the expression matches the empty string
+        second = _REST.match(body, first.end())
+        assert second is not None
+        head: tuple[bytes, ...] = (first[0], second[1])
+        if head not in self._by_head:
+            head = head[:1]
+        found = self._candidates.get(head)
+        if found is None:
+            keys = {(), head[:1], head}
+            found = sorted((c for key in keys for c in self._by_head.get(key, ())), key=lambda c: c.order)
+            if head in self._by_head:
+                self._candidates[head] = found
+        return found
+
+    def body(self, body: bytes) -> tuple[Shape, dict[str, int | str]] | None:
+        """The shape of a line without prefix, and its values."""
+        for compiled in self._shapes_for(body):
+            groups = compiled.match(body)
+            if groups is not None:
+                values = field_values(compiled.shape, groups)
+                return None if values is None else (compiled.shape, values)
+        return None
+
+    def line(self, line: bytes) -> Row | Ignored | None:
+        """What a line (without its newline) is: an event, known and ignored, or None: unknown."""
+        line = line.strip(ENDS)
+        if not line:
+            return IGNORED
+        head = self.prefix(line)
+        if head is None:
+            return None
+        time, thread, length = head
+        found = self.body(line[length:].strip(ENDS) if length else line)
+        if found is None:
+            return None
+        known = meaning(found[0])
+        return IGNORED if known is None else event_row(known, found[1], time, thread)
+
+
+@cache
+def portable_engine() -> PortableEngine:
+    """The engine for the shapes of the grammars, made once."""
+    return PortableEngine()

@@ -1,0 +1,180 @@
+"""Whole traces: one frame for analysis, a Parquet file for scripts."""
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import polars as pl
+from polars.io.plugins import register_io_source
+
+from quirkfinder.events import PUBLIC_SCHEMA, empty_events
+from quirkfinder.findings.document import InputRecord
+from quirkfinder.inputs import Source, resolve
+from quirkfinder.reading.blocks import SAMPLES, Block, EngineChoice, Progress, read_blocks
+
+_COMPRESSION_LEVEL = 1
+_ROW_GROUP = 1 << 18
+
+
+@dataclass(frozen=True, slots=True)
+class UnknownLine:
+    """A line that is neither an event nor known: position of its input, number from 1, the start of its text."""
+
+    input: int
+    line: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """All events of a run.
+
+    `events`: frame of `events.SCHEMA`, in the order of time where all inputs have comparable stamps, else input after
+    input; `inputs`: one record per source; `hints`: what prefixes and names of events say about version and back end.
+    """
+
+    events: pl.DataFrame
+    inputs: tuple[InputRecord, ...]
+    unrecognised: tuple[UnknownLine, ...]
+    hints: tuple[str, ...]
+    problems: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class Tally:
+    """Counts of one input."""
+
+    lines: int = 0
+    events: int = 0
+    unrecognised: int = 0
+    samples: list[tuple[int, bytes]] = field(default_factory=list)
+
+    def add(self, block: Block) -> None:
+        """Counts a block."""
+        self.lines += block.lines
+        self.events += block.frame.height
+        self.unrecognised += block.unrecognised
+        self.samples += block.samples[: SAMPLES - len(self.samples)]
+
+    def record(self, source: Source) -> InputRecord:
+        """The record of the findings document."""
+        return InputRecord(
+            source.path, source.role, source.format, source.sha256, self.lines, self.events, self.unrecognised
+        )
+
+
+def merged_by_time(frames: Sequence[pl.DataFrame]) -> pl.DataFrame:
+    """Frames of one run in the order of time, where every event of every frame has a time; else one after the other."""
+    filled = [frame for frame in frames if frame.height]
+    if not filled:
+        return empty_events()
+    whole = pl.concat(filled, rechunk=False)
+    stamped = all(frame["time"].null_count() == 0 for frame in filled)
+    return whole.sort("time", maintain_order=True) if len(filled) > 1 and stamped else whole
+
+
+def read(sources: Sequence[Source], *, progress: Progress | None = None, engine: EngineChoice = "auto") -> Reading:
+    """All events of the traces among `sources`; the others are listed with their role and not read here."""
+    frames: list[pl.DataFrame] = []
+    records: list[InputRecord] = []
+    unknown: list[UnknownLine] = []
+    for position, source in enumerate(sources):
+        tally = Tally()
+        if source.role == "trace":
+            parts: list[pl.DataFrame] = []
+            for block in read_blocks(source, input=position, progress=progress, engine=engine):
+                tally.add(block)
+                parts.append(block.frame)
+            frames.append(pl.concat(parts) if parts else empty_events())
+        records.append(tally.record(source))
+        unknown += [UnknownLine(position, line, text.decode("utf-8", "replace")) for line, text in tally.samples]
+    problems = tuple(source.problem for source in sources if source.problem)
+    return Reading(merged_by_time(frames), tuple(records), tuple(unknown), (), problems)
+
+
+def read_trace(path: str | Path, *, engine: EngineChoice = "auto") -> pl.DataFrame:
+    """The events of a log, a compressed log or a bundle as a frame of `events.PUBLIC_SCHEMA`.
+
+    Raises OSError where nothing can be read and ValueError where there is no trace.
+    """
+    sources = resolve([path])
+    traces = [source for source in sources if source.role == "trace"]
+    if not traces:
+        raise ValueError(next((s.problem for s in sources if s.problem), f"{path}: no trace found"))
+    return read(sources, engine=engine).events.select(*PUBLIC_SCHEMA)
+
+
+def lines(source: Source, numbers: Sequence[int]) -> dict[int, str]:
+    """The text of some lines (numbers from 1), read in one pass; undecodable bytes are replaced."""
+    wanted = sorted(set(numbers))
+    out: dict[int, str] = {}
+    before = 0
+    for block in source.blocks():
+        if not wanted:
+            break
+        text = memoryview(block.buffer)[: block.length]
+        count = block.buffer.count(b"\n", 0, block.length)
+        here = [number for number in wanted if number <= before + count]
+        if here:
+            wanted = wanted[len(here) :]
+            split = bytes(text).split(b"\n")
+            out |= {n: split[n - before - 1].rstrip(b"\r").decode("utf-8", "replace") for n in here if n > before}
+        text.release()
+        before += count
+    return out
+
+
+@dataclass(frozen=True, slots=True)
+class Converted:
+    """What `convert` wrote: rows, and a record per input."""
+
+    rows: int
+    inputs: tuple[InputRecord, ...]
+    problems: tuple[str, ...]
+
+
+def convert(
+    sources: Sequence[Source],
+    out_path: str | Path,
+    *,
+    progress: Progress | None = None,
+    engine: EngineChoice = "auto",
+) -> Converted:
+    """Writes the events of all traces as one Parquet file with the columns of `events.PUBLIC_SCHEMA`.
+
+    Blocks are written as they are parsed, into a file beside `out_path` that takes its name when it is complete: an
+    interrupted run leaves what was there before.  Raises OSError.
+    """
+    target = Path(out_path)
+    tallies = [Tally() for _ in sources]
+
+    def frames() -> Iterator[pl.DataFrame]:
+        for position, source in enumerate(sources):
+            if source.role != "trace":
+                continue
+            for block in read_blocks(source, input=position, progress=progress, engine=engine):
+                tallies[position].add(block)
+                yield block.frame.select(*PUBLIC_SCHEMA)
+
+    def batches(
+        columns: list[str] | None, _predicate: pl.Expr | None, _rows: int | None, _size: int | None
+    ) -> Iterator[pl.DataFrame]:
+        for frame in frames():
+            yield frame if columns is None else frame.select(columns)
+
+    unfinished = target.with_name(f".{target.name}.unfinished")
+    try:
+        register_io_source(batches, schema=pl.Schema(PUBLIC_SCHEMA)).sink_parquet(
+            unfinished,
+            compression="zstd",
+            compression_level=_COMPRESSION_LEVEL,
+            statistics=False,
+            row_group_size=_ROW_GROUP,
+        )
+        unfinished.replace(target)
+    finally:
+        with contextlib.suppress(OSError):
+            unfinished.unlink(missing_ok=True)
+    inputs = tuple(tally.record(source) for tally, source in zip(tallies, sources, strict=True))
+    return Converted(sum(t.events for t in tallies), inputs, tuple(s.problem for s in sources if s.problem))
