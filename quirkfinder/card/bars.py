@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from quirkfinder.card.draft import Draft
 from quirkfinder.card.guests import GuestBar, mtree_mapped
 from quirkfinder.card.hosts import Function
-from quirkfinder.card.listening import Stay, joined_spans, mapped_spans
+from quirkfinder.card.listening import Stay, joined_spans, mapped_spans, visible
 from quirkfinder.card.model import Bar, BarKind, Contradiction, Placement, Position, Span
 from quirkfinder.card.rows import Row
 from quirkfinder.events import ROM
@@ -103,7 +103,7 @@ def _placements(
     draft = sources.draft
     followed = draft.placements.get(index, [])
     if followed or draft.header.registers[index].value is not None:
-        yield from followed
+        yield from followed if kind == "io" else visible(followed, sources.listener)
         return
     if sources.dispatched.get(index):
         yield from sources.dispatched[index]
@@ -119,6 +119,10 @@ def _placements(
         # A listing shows one moment only. With nothing else to go by it holds for the whole log.
         address, statement = next(iter(addresses.items()))
         yield Placement(-1, address, statement.position)
+    elif addresses:
+        said = " and ".join(f"0x{g.bar.address:x} ({g.source})" for g in addresses.values())
+        text = f"{draft.name}: listings of the guest show BAR{index} at {said}"
+        sources.contradictions.append(Contradiction(text, tuple(g.position for g in addresses.values())))
 
 
 def _stay(sources: Sources, index: int, size: int, told: set[int | None]) -> Stay | None:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from quirkfinder.card.hosts import Function
-from quirkfinder.card.matching import Traits, fit
+from quirkfinder.card.matching import Traits, fit, fits
 from quirkfinder.card.model import Position, Span
 from quirkfinder.inventory.facts import Facts, GuestFunction, InventoryBar, MtreeSpan
 
@@ -147,14 +147,9 @@ def is_guest_listing(function: Function, traits: Sequence[Traits], rivals: Seque
             continue
         if fit(device, function.identity, function.bars())[1]:
             continue
-        if any(f is not function and (f.address == device.address or _fits(device, f)) for f in rivals):
+        if any(f is not function and (f.address == device.address or fits(device, f)) for f in rivals):
             return device
     return None
-
-
-def _fits(device: Traits, function: Function) -> bool:
-    good, bad = fit(device, function.identity, function.bars())
-    return good >= 2 and not bad
 
 
 def guest_spans(facts: Sequence[Facts], space: str) -> tuple[Span, ...]:
@@ -162,9 +157,17 @@ def guest_spans(facts: Sequence[Facts], space: str) -> tuple[Span, ...]:
     for one in facts:
         spans = [s for s in one.mtree if s.flat and s.space == space and not s.disabled and s.kind != "container"]
         if spans:
-            unique = {(s.first, s.last): Span(s.first, s.last, "ram" if is_ram(s) else s.name) for s in spans}
-            return tuple(unique[key] for key in sorted(unique))
+            return _without_overlaps(spans)
     return ()
+
+
+def _without_overlaps(spans: Sequence[MtreeSpan]) -> tuple[Span, ...]:
+    """Several views of the same space say the same; where they do not, the first one counts."""
+    kept: list[Span] = []
+    for span in sorted(spans, key=lambda s: s.first):
+        if not kept or kept[-1].last < span.first:
+            kept.append(Span(span.first, span.last, "ram" if is_ram(span) else span.name))
+    return tuple(kept)
 
 
 def is_ram(span: MtreeSpan) -> bool:

@@ -69,12 +69,12 @@ class Function:
         """The numbered BARs, each with the most trusted address, size and kind that any statement has."""
         joined: dict[int, InventoryBar] = {}
         for _, bar in self.bar_statements():
-            if bar.index is None:
+            index = bar.index
+            if index is None:
                 continue
-            if bar.index == ROM and bar.address == _SHADOW:
-                bar = replace(bar, address=None, size=None)
-            known = joined.get(bar.index)
-            joined[bar.index] = bar if known is None else _completed(known, bar)
+            shown = replace(bar, address=None, size=None) if index == ROM and bar.address == _SHADOW else bar
+            known = joined.get(index)
+            joined[index] = shown if known is None else _completed(known, shown)
         return joined
 
     def unnumbered(self) -> list[InventoryBar]:

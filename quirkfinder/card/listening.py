@@ -47,6 +47,11 @@ class MemoryMap:
             self.ranges.pop(row.address, None)
         return None
 
+    def covers(self, address: int) -> bool:
+        """Does any range hold the address?"""
+        at = self.ranges.get(address)
+        return at is not None or any(r.first <= address <= r.last for r in self.ranges.values())
+
     def filled(self, first: int, size: int) -> bool:
         """Do ranges that begin at `first` fill exactly `size` bytes, without gap or overhang?"""
         at, end = first, first + size
@@ -56,17 +61,59 @@ class MemoryMap:
 
 
 def bursts(rows: Iterable[Row]) -> Iterator[list[Row]]:
-    """The listener's rows in groups: one change of the map prints all its lines at once."""
+    """The listener's rows in groups: one change of the map prints all its lines at once.
+
+    `rows`: all map events in order; those of other kinds do not end a group.
+    """
     group: list[Row] = []
+    before = -1
     for row in rows:
-        if row.event not in _ADDS and row.event not in _DELETES:
-            continue
-        if group and row.row > group[-1].row + 1:
+        if group and row.row > before + 1:
             yield group
             group = []
-        group.append(row)
+        before = row.row
+        if row.event in _ADDS or row.event in _DELETES:
+            group.append(row)
     if group:
         yield group
+
+
+def visible(placements: Sequence[Placement], rows: Iterable[Row]) -> tuple[Placement, ...]:
+    """Placements, cut where the listener shows that the guest cannot reach the BAR although its registers say so.
+
+    That is so after a reset that left no line, and behind a bridge whose window is closed.  Only a range that was there
+    and went is believed: not everything small appears in the listener's lines.
+    """
+    current = MemoryMap()
+    found: list[Placement] = []
+    pending = list(placements)
+    seen = False
+    for burst in bursts(rows):
+        while pending and pending[0].row <= burst[0].row:
+            found.append(pending.pop(0))
+            seen = False
+        for row in burst:
+            current.feed(row)
+        if not found:
+            continue
+        meant = _meant(placements, burst[0].row)
+        there = meant is not None and current.covers(meant)
+        if there and seen and found[-1].address is None:
+            found.append(Placement(burst[0].row, meant, burst[0].position))
+        elif meant is not None and not there and seen and found[-1].address is not None:
+            found.append(Placement(burst[0].row, None, burst[0].position))
+        seen = seen or there
+    return (*found, *pending)
+
+
+def _meant(placements: Sequence[Placement], row: int) -> int | None:
+    """Where the registers place the BAR at a row."""
+    found = None
+    for placement in placements:
+        if placement.row > row:
+            break
+        found = placement.address
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,19 +165,10 @@ def mapped_spans(rows: Iterable[Row], placements: Sequence[Placement], size: int
     for row in rows:
         if row.event != "listener_add" or row.address is None or row.value is None:
             continue
-        base = _in_force(placements, row.row)
+        base = _meant(placements, row.row)
         if base is not None and base <= row.address and row.value < base + size:
             direct.append((row.address - base, row.value - base))
     return joined_spans(direct, "mapped")
-
-
-def _in_force(placements: Sequence[Placement], row: int) -> int | None:
-    found = None
-    for placement in placements:
-        if placement.row > row:
-            break
-        found = placement.address
-    return found
 
 
 def joined_spans(ranges: Iterable[tuple[int, int]], name: str) -> tuple[Span, ...]:

@@ -33,8 +33,13 @@ class Traits:
         return full_address(last) if re.fullmatch(BDF, last) else None
 
 
-def fit(traits: Traits, identity: Sequence[int | None], bars: dict[int, InventoryBar]) -> tuple[int, int]:
-    """(what speaks for it, what speaks against it): ids, BARs that are there, their sizes and kinds."""
+def fit(
+    traits: Traits, identity: Sequence[int | None], bars: dict[int, InventoryBar], loose: Sequence[InventoryBar] = ()
+) -> tuple[int, int]:
+    """(what speaks for it, what speaks against it): ids, BARs that are there, their sizes and kinds.
+
+    `loose`: BARs of a listing that does not number them; every BAR of the device must be among them by its size.
+    """
     good = bad = 0
     for mine, theirs, weight in zip(traits.identity, identity, (1, 2, 1, 1), strict=True):
         if mine is not None and theirs is not None:
@@ -50,6 +55,14 @@ def fit(traits: Traits, identity: Sequence[int | None], bars: dict[int, Inventor
             good, bad = good + (bar.size == size), bad + (bar.size != size)
         elif not size:
             bad += 1
+    if loose and not sized:
+        shown = [bar.size for bar in loose]
+        # /proc/iomem without /proc/ioports says nothing of ports.
+        silent = set() if any(bar.kind == "io" for bar in loose) else {i for i, k in traits.kinds.items() if k == "io"}
+        wanted = [size for index, size in traits.sizes.items() if size and index not in silent]
+        missing = [size for size in wanted if size not in shown]
+        there = len(wanted)
+        good, bad = good + there - len(missing), bad + len(missing)
     for index, kind in traits.kinds.items():
         bar = bars.get(index)
         if bar is not None and index < 6 and "unknown" not in (kind, bar.kind):
@@ -75,7 +88,7 @@ def match_host(traits: Traits, functions: Sequence[Function]) -> Match:
             if function.address == address:
                 return Match(function)
         return Match(None, [f"the host's inventory has no function {address}: it is of another machine or was cut"])
-    fitting = [f for f in functions if not f.is_bridge and _fits(traits, f)]
+    fitting = [f for f in functions if not f.is_bridge and fits(traits, f)]
     if len(fitting) > 1:
         bound = [f for f in fitting if f.driver in _PASSED_THROUGH]
         fitting = bound if len(bound) == 1 else fitting
@@ -87,8 +100,9 @@ def match_host(traits: Traits, functions: Sequence[Function]) -> Match:
     return Match(None, [f"no function of the host's inventory fits {traits.name} by ids and BAR sizes"])
 
 
-def _fits(traits: Traits, function: Function) -> bool:
-    good, bad = fit(traits, function.identity, function.bars())
+def fits(traits: Traits, function: Function) -> bool:
+    """Is nothing against this function being the device, and more than one thing for it?"""
+    good, bad = fit(traits, function.identity, function.bars(), function.unnumbered())
     return good >= 2 and not bad
 
 

@@ -14,6 +14,12 @@ from quirkfinder.events import ROM
 _ALL_ONES = 0xFFFF_FFFF
 _FIRST, _ROM_OFFSET, _COMMAND = 0x10, 0x30, 0x04
 _IO_ENABLE, _MEMORY_ENABLE = 1, 2
+#: (config offset, register; None: the command register)
+_PLACES: tuple[tuple[int, int | None], ...] = (
+    (_COMMAND, None),
+    *((_FIRST + 4 * index, index) for index in range(ROM)),
+    (_ROM_OFFSET, ROM),
+)
 
 
 @dataclass(slots=True)
@@ -23,14 +29,15 @@ class Register:
     value: int | None = None  # None: the log has not said
     probing: bool = False  # all ones were written: what it holds is no address
     mask: int | None = None  # what a read gave after all ones were written
-    answered: bool = False
+    written: bool = False  # by the guest or a reset: what it held before is over
     moved: list[tuple[Placement, Row]] = field(default_factory=list)
 
 
 class HeaderReader:
     """Feed it the config accesses and resets of one device in order.
 
-    `sizes`: bytes of every region as the kernel told QEMU (0: no such BAR), for what the registers leave open.
+    `sizes`: bytes of every region as the kernel told QEMU (0: no such BAR), for what the registers leave open.  A log
+    without them began when the device was already there: then an address that the guest only reads was there before.
     """
 
     def __init__(self, sizes: dict[int, int], kinds: dict[int, BarKind] | None = None) -> None:
@@ -39,17 +46,20 @@ class HeaderReader:
         self.prefetchable: dict[int, bool] = {}
         self.registers = {index: Register() for index in range(ROM + 1)}
         self.command: int | None = None
+        self._joined_late = not sizes
 
     def feed(self, row: Row) -> None:
         """One event: `config_read`, `config_write`, `reset`, `bar_map` or `bar_unmap`."""
         if row.event == "reset":
             self._reset()
+            touched = set(self.registers)
         elif row.event in ("bar_map", "bar_unmap"):
             self._told(row)
             return
         else:
-            self._access(row)
-        for index in self.registers:
+            touched = self._access(row)
+        # The upper half of a 64-bit address moves the BAR of the register before it.
+        for index in touched | {index - 1 for index in touched if 0 < index < ROM}:
             self._follow(index, row)
 
     def size(self, index: int) -> int | None:
@@ -101,7 +111,7 @@ class HeaderReader:
     def _reset(self) -> None:
         self.command = 0
         for register in self.registers.values():
-            register.value, register.probing = 0, False
+            register.value, register.probing, register.written = 0, False, True
 
     def _told(self, row: Row) -> None:
         """QEMU says where it maps a BAR: also in logs without config accesses."""
@@ -109,27 +119,33 @@ class HeaderReader:
             return
         _place(self.registers[row.region], row.address if row.event == "bar_map" else None, row)
 
-    def _access(self, row: Row) -> None:
+    def _access(self, row: Row) -> set[int]:
+        """Merge one access; the registers whose BARs may have moved by it."""
+        touched: set[int] = set()
         if row.address is None or row.size is None or row.value is None:
-            return
+            return touched
         piece = (row.value & ((1 << 8 * row.size) - 1)).to_bytes(row.size, "little")
-        places = [(_COMMAND, None), *((_FIRST + 4 * i, i) for i in range(ROM)), (_ROM_OFFSET, ROM)]
-        for offset, index in places:
+        for offset, index in _PLACES:
             first, end = max(row.address, offset), min(row.address + row.size, offset + 4)
             if first >= end:
                 continue
             part = piece[first - row.address : end - row.address]
             if index is None:
-                self._set_command(part, first - offset)
+                touched |= set(self.registers) if self._set_command(part, first - offset) else set()
             else:
                 self._set_register(index, part, first - offset, written=row.event == "config_write")
+                touched.add(index)
+        return touched
 
-    def _set_command(self, part: bytes, at: int) -> None:
+    def _set_command(self, part: bytes, at: int) -> bool:
+        """True where it changed."""
         before = (self.command or 0).to_bytes(4, "little")
         merged = int.from_bytes(before[:at] + part + before[at + len(part) :], "little") & 0xFFFF
         # A card that does not answer reads all ones; that is no command.
-        if at < 2 and not (merged == 0xFFFF and len(part) >= 2):
-            self.command = merged
+        if at >= 2 or (merged == 0xFFFF and len(part) >= 2) or merged == self.command:
+            return False
+        self.command = merged
+        return True
 
     def _set_register(self, index: int, part: bytes, at: int, *, written: bool) -> None:
         register = self.registers[index]
@@ -138,7 +154,7 @@ class HeaderReader:
         if written:
             self._written(index, register, merged)
         elif register.probing and len(part) == 4 and self._is_mask(index, merged):
-            register.mask, register.answered = merged, True
+            register.mask = merged
             self._learn_kind(index, merged)
         elif merged != _ALL_ONES:
             # All ones would be a card that does not answer. A few bytes alone do not make an address.
@@ -148,7 +164,7 @@ class HeaderReader:
                 self._learn_kind(index, merged)
 
     def _written(self, index: int, register: Register, merged: int) -> None:
-        register.value = merged
+        register.value, register.written = merged, True
         ignored = 0x7FF if index == ROM else 0 if self.is_upper(index) else 0xF
         register.probing = merged | ignored == _ALL_ONES
         if self.kinds.get(index) == "io" and merged & 0xFFFF | 3 == 0xFFFF:
@@ -201,10 +217,13 @@ class HeaderReader:
                 _place(register, None, row)
             return
         address = self.address(index)
-        _place(register, address if address is not None and self._decoded(index, address) else None, row)
+        if address is not None and not self._decoded(index, address):
+            address = None
+        seen_late = self._joined_late and row.event == "config_read" and not register.moved and not register.written
+        _place(register, address, row, at=-1 if seen_late else row.row)
 
 
-def _place(register: Register, address: int | None, row: Row) -> None:
+def _place(register: Register, address: int | None, row: Row, at: int | None = None) -> None:
     current = register.moved[-1][0].address if register.moved else None
     if address != current:
-        register.moved.append((Placement(row.row, address, row.position), row))
+        register.moved.append((Placement(row.row if at is None else at, address, row.position), row))

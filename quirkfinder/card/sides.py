@@ -8,8 +8,10 @@ from quirkfinder.card.guests import is_guest_listing
 from quirkfinder.card.hosts import Function, Statement, contradictions, join_functions, nameless
 from quirkfinder.card.matching import Traits, match_host, place_nameless
 from quirkfinder.card.model import Contradiction, Position
-from quirkfinder.inventory.facts import Facts, GuestFunction, InventoryBar, ResourceSpan
+from quirkfinder.inventory.facts import BarKind, Facts, GuestFunction, HostFunction, InventoryBar, ResourceSpan
 from quirkfinder.inventory.parse import to_guest_function
+from quirkfinder.inventory.resources import is_function_address
+from quirkfinder.inventory.text import full_address
 
 _ID_NAMES = ("vendor id", "device id", "subsystem vendor id", "subsystem id")
 
@@ -111,6 +113,7 @@ def sort_out(drafts: Sequence[Draft], facts: Sequence[Facts]) -> Sides:
     moved, notes = _guest_listings(list(traits.values()), list(facts))
     functions = join_functions(moved)
     loose, owned = place_nameless(nameless(moved), functions, list(traits.values()))
+    functions += _in_resources(moved, {f.address for f in functions})
     sides = Sides(moved, functions, {}, traits, [*notes, *loose])
     for name, device in traits.items():
         match = match_host(device, functions)
@@ -121,6 +124,24 @@ def sort_out(drafts: Sequence[Draft], facts: Sequence[Facts]) -> Sides:
             sides.rivals[name] = match.rivals
         sides.notes += [] if function is not None and match.function is None else match.notes
     return sides
+
+
+def _in_resources(facts: Sequence[Facts], listed: set[str | None]) -> list[Function]:
+    """Functions that only /proc/iomem or /proc/ioports show, with their BARs but without indexes."""
+    found: dict[str, Function] = {}
+    for one in facts:
+        bars: dict[str, list[InventoryBar]] = {}
+        # Memory does not say how wide its register is.
+        kinds: list[tuple[ResourceSpan, BarKind]] = [(s, "unknown") for s in one.memory]
+        kinds += [(s, "io") for s in one.ports]
+        for span, kind in kinds:
+            if is_function_address(span.name) and full_address(span.name) not in listed:
+                bar = InventoryBar(None, kind, span.first, span.last - span.first + 1, line=span.line)
+                bars.setdefault(full_address(span.name), []).append(bar)
+        for address, shown in bars.items():
+            function = HostFunction("resource", address, bars=tuple(shown), line=shown[0].line)
+            found.setdefault(address, Function(address)).statements.append(Statement(function, one.input))
+    return [found[address] for address in sorted(found)]
 
 
 def _guest_listings(traits: list[Traits], facts: list[Facts]) -> tuple[list[Facts], list[str]]:

@@ -19,6 +19,8 @@ VIEW = re.compile(r"^\s*(?:FlatView #\d+|address-space \(flat view\): (?P<name>.
 TREE = re.compile(r"^\s*(?P<what>address-space|memory-region): (?P<name>.*)$")
 _MEMBER = re.compile(r'^\s*AS "(.*?)", root: ')
 _ROOT = re.compile(r"^\s*Root memory region: (.*)$")
+#: Headings of QEMU up to 1.7: the bare name of the address space.
+BARE = re.compile(r"^(?P<name>memory|I/O|aliases)$")
 _EMPTY = re.compile(r"^\s*(?:No rendered FlatView|\(none\))$")
 
 Space = Literal["memory", "ports", "other"]
@@ -44,6 +46,9 @@ class MtreeReader:
             # The sections of single memory regions count from 0, not from where the region is mapped.
             absolute = found["what"] == "address-space"
             self._flat, self._space = False, _space(found["name"]) if absolute else "other"
+            return True
+        if found := BARE.match(line):
+            self._flat, self._space = False, _space(found["name"])
             return True
         if found := _MEMBER.match(line):
             self._join(_space(found[1]))

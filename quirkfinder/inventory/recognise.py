@@ -67,6 +67,8 @@ def _kind(line: str) -> str:
         return "info pci"
     if mtree.VIEW.match(line):
         return "view"
+    if mtree.TREE.match(line) or mtree.BARE.match(line):
+        return "tree"
     if PROMPT.match(line) or GREETING.match(line):
         return "prompt"
     if _TRACE.search(line):
@@ -75,7 +77,7 @@ def _kind(line: str) -> str:
 
 
 def _judge(counts: Counter[str]) -> tuple[Role, str] | None:
-    if counts["view"] or not counts["prompt"]:
+    if counts["view"] or not counts["tree"]:
         # Without a heading it is an excerpt, and those are of flat views: the tree is too long to quote.
         counts["flat mtree"], counts["mtree"] = counts["mtree"], 0
     found = {kind: number for kind in _FORMATS if (number := counts[kind]) >= _FORMATS[kind][2]}
