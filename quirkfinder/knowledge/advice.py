@@ -80,6 +80,11 @@ def memory_tracing(version: VersionRange) -> str:
     return _for(_MEMORY, version)
 
 
+def table_tracing(version: VersionRange) -> str:
+    """How to see what the guest does to its MSI-X table, which QEMU answers."""
+    return f"{_for(_MEMORY[:2], version)}; or x-msix-relocation=barN on the device (2.12 or newer)"
+
+
 def no_ioeventfd(version: VersionRange) -> str:
     """How to keep repeated writes in the log."""
     return _for(_IOEVENTFD, version)

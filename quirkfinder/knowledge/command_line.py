@@ -7,6 +7,7 @@ import re
 import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from itertools import pairwise
 
 from quirkfinder.inventory.commandline import devices_of
@@ -58,6 +59,12 @@ class CommandLine:
         return (
             self.devices[0] if len(self.devices) == 1 and self.devices[0].host_address in (None, host_address) else None
         )
+
+    def traces_event(self, name: str) -> bool | None:
+        """Is a trace event switched on? None where patterns lie in a file or none is given."""
+        if any(fnmatchcase(name, pattern) for pattern in self.traces):
+            return True
+        return False if self.traces and "events=" not in self.traces else None
 
     @property
     def is_vfio_user(self) -> bool:

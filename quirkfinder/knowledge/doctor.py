@@ -5,7 +5,7 @@ the log.  Nothing here makes or unmakes a finding.  Sources: QEMU hw/vfio/pci.c 
 system/memory.c (unassigned accesses), 1.3 to 11.1.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
 import polars as pl
@@ -34,7 +34,7 @@ class ReadingInfo:
     count trace lines; `texts` are the files that are neither trace nor inventory, command lines among them.
     """
 
-    hints: frozenset[str] = frozenset()
+    hints: Collection[str] = ()
     lines: int = 0
     unrecognised: int = 0
     torn: int = 0
@@ -61,7 +61,10 @@ class Log:
 
 
 def examine(events: pl.DataFrame, machine: Machine, reading: ReadingInfo | None = None) -> list[CaptureProblem]:
-    """What this capture cannot show, the gravest first: mapped BARs, unlogged accesses, gaps, missing inventories."""
+    """What this capture cannot show, the gravest first: mapped BARs, unlogged accesses, gaps, missing inventories.
+
+    What the card stage says about the machine as a whole (`Machine.contradictions`, `Machine.notes`) is not repeated.
+    """
     log = _log(events, machine, reading or ReadingInfo())
     checks = (
         _mapped,
@@ -170,17 +173,22 @@ def _untraced_config(log: Log) -> Iterator[CaptureProblem]:
 
 
 def _untraced_vga(log: Log) -> Iterator[CaptureProblem]:
+    """A VGA card whose legacy ports were not touched: only a command line tells whether they could have been seen."""
+    if log.has("vga_read", "vga_write"):
+        return
+    traced = log.command.traces_event("vfio_vga_read") if log.command is not None else None
     for card in log.machine.cards:
-        if card.class_code is None or card.class_code >> 8 != 0x0300 or log.has("vga_read", "vga_write"):
+        if card.class_code is None or card.class_code >> 8 != 0x0300:
             continue
         options = log.command.device(card.host_address) if log.command is not None else None
-        on = options.is_on("x-vga") if options is not None else None
-        if on or options is None:
-            reason = "x-vga=on was given" if on else "x-vga was off, or the events were not traced"
-            yield CaptureProblem(
-                f"{card.name} is a VGA card and no access to VGA ports is logged ({reason}): doors there stay hidden",
-                f"x-vga=on on the device, and {advice.tracing(log.version)}",
-            )
+        passed = bool(options.is_on("x-vga")) if options is not None else None
+        if passed is False or (passed and traced):
+            continue
+        reason = "x-vga=on was given, tracing is off" if passed and traced is False else "x-vga or its tracing was off"
+        yield CaptureProblem(
+            f"{card.name} is a VGA card and no access to VGA ports is logged ({reason}): doors there stay hidden",
+            f"x-vga=on on the device, and {advice.tracing(log.version)}",
+        )
 
 
 def _unassigned_memory(log: Log) -> Iterator[CaptureProblem]:
@@ -272,15 +280,12 @@ def _placed(bar: Bar) -> bool:
 
 
 def _contradictions(log: Log) -> Iterator[CaptureProblem]:
-    found = [(card.name, c.text) for card in log.machine.cards for c in card.contradictions]
-    found += [("the inventories", c.text) for c in log.machine.contradictions]
-    for who, text in found:
-        yield CaptureProblem(
-            f"{who}: {text}",
-            f"take the inventories in the same boot as the trace, after QEMU has started: {_INVENTORY}",
-        )
-    for note in log.machine.notes:
-        yield CaptureProblem(note, f"collect the inventory again: {_INVENTORY}")
+    for card in log.machine.cards:
+        for contradiction in card.contradictions:
+            yield CaptureProblem(
+                f"{card.name}: {contradiction.text}",
+                f"take the inventories in the same boot as the trace, after QEMU has started: {_INVENTORY}",
+            )
 
 
 def _msix_tables(log: Log) -> Iterator[CaptureProblem]:
@@ -290,7 +295,7 @@ def _msix_tables(log: Log) -> Iterator[CaptureProblem]:
     if tables:
         yield CaptureProblem(
             f"accesses to MSI-X tables are answered by QEMU and not logged ({', '.join(tables)})",
-            f"{advice.memory_tracing(log.version)}; or x-msix-relocation=barN on the device (2.12 or newer)",
+            advice.table_tracing(log.version),
         )
 
 

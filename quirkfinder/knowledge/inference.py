@@ -111,28 +111,43 @@ def _hinted(hints: Iterable[str]) -> Iterable[Claim]:
         yield first, last, f"{kind} {name} ({VersionRange(first, last)})"
 
 
+#: Kinds of events that only some releases print.
+_KIND_RELEASES = {
+    "unassigned_access": (Version(5, 2), Version(6, 1)),
+    "user_memory": (Version(2, 12), None),
+    "ioeventfd": (Version(3, 0), None),
+    "msix_relocation": (Version(2, 12), None),
+    "region_unmap": (Version(5, 2), None),
+    "region_mmap": (Version(2, 6), None),
+    "mmaps_enabled": (Version(2, 6), None),
+    "emulated_id": (Version(2, 5), None),
+}
+
+
 def _shown(events: pl.DataFrame) -> Iterable[Claim]:
     """What normalised events alone still tell."""
-    counts = (
+    kinds = set(events["event"].unique().cast(pl.String).to_list())
+    for kind, (first, last) in _KIND_RELEASES.items():
+        if kind in kinds:
+            yield first, last, f"{kind} lines ({VersionRange(first, last)})"
+    valued = pl.col("value").is_not_null()
+    regions = pl.col("event").is_in(["region_read", "region_write"])
+    wide, data, latch = (
         events.lazy()
         .select(
-            wide=((pl.col("size") == 8) & pl.col("event").is_in(["region_read", "region_write"])).any(),
-            unsaid=(pl.col("event") == "unassigned_access").any(),
-            data=((pl.col("event") == "unassigned_write") & pl.col("value").is_not_null()).any(),
-            eventfd=(pl.col("event") == "ioeventfd").any(),
-            relocation=(pl.col("event") == "msix_relocation").any(),
+            wide=((pl.col("size") == 8) & regions).any(),
+            data=((pl.col("event") == "unassigned_write") & valued).any(),
+            latch=((pl.col("event") == "quirk_latch") & valued).any(),
         )
         .collect()
-        .row(0, named=True)
+        .row(0)
     )
-    claims: dict[str, Claim] = {
-        "wide": (Version(2, 10), None, "8-byte accesses in one line (2.10 or newer)"),
-        "unsaid": (Version(5, 2), Version(6, 1), "unassigned accesses without direction (5.2 to 6.1)"),
-        "data": (OLDEST, Version(5, 1), "unassigned writes with their data (up to 5.1)"),
-        "eventfd": (Version(3, 0), None, "ioeventfd lines (3.0 or newer)"),
-        "relocation": (Version(2, 12), None, "MSI-X relocation (2.12 or newer)"),
-    }
-    yield from (claims[name] for name, seen in counts.items() if seen)
+    if wide:
+        yield Version(2, 10), None, "8-byte accesses in one line (2.10 or newer)"
+    if data:
+        yield OLDEST, Version(5, 1), "unassigned writes with their data (up to 5.1)"
+    if latch:
+        yield Version(2, 5), None, "RTL8168 lines with values (2.5 or newer)"
     details = set(events.filter(pl.col("event").cast(pl.String).str.starts_with("quirk"))["detail"].unique().to_list())
     for quirk in catalogue():
         for name in quirk.names:

@@ -102,6 +102,10 @@ def test_texts(text: str, expected: str) -> None:
 def test_events_alone() -> None:
     assert str(infer_version(frame([{"event": "region_read", "size": 8}]))) == "2.10 or newer"
     assert str(infer_version(frame([{"event": "unassigned_access"}]))) == "5.2 to 6.1"
+    assert str(infer_version(frame([{"event": "region_mmap"}, {"event": "region_unmap"}]))) == "5.2 or newer"
+    assert str(infer_version(frame([{"event": "quirk_latch", "value": 1}]))) == "2.5 or newer"
+    assert str(infer_version(frame([{"event": "quirk_latch"}]))) == "unknown"
+    assert str(infer_version(frame([{"event": "unassigned_write", "value": 1}]))) == "up to 5.1"
     quirk = events("vfio: Enabled ATI/AMD BAR4 window quirk for device 0000:01:00.0")
     assert str(infer_version(quirk)) == "1.6 to 2.2"
     assert str(infer_version(frame([]))) == "unknown"
@@ -143,6 +147,17 @@ def test_libvirts_log() -> None:
     assert command.machine == "pc-q35-7.0"
     assert command.device("0000:0a:00.0") is command.devices[0]
     assert command.device("0000:0b:00.0") is None
+
+
+def test_which_events_a_command_line_traces() -> None:
+    command = read_command_line("qemu-kvm -device vfio-pci -trace 'vfio_region_*' -trace enable=vfio_vga_read,file=x")
+    assert command is not None
+    assert command.traces_event("vfio_region_read") is True
+    assert command.traces_event("vfio_vga_read") is True
+    assert command.traces_event("vfio_pci_read_config") is False
+    command = read_command_line("qemu-kvm -device vfio-pci -trace events=file")
+    assert command is not None
+    assert command.traces_event("vfio_region_read") is None
 
 
 @pytest.mark.parametrize(
