@@ -17,6 +17,13 @@ HEADER = """// Trace events of QEMU 1.2 to 11.1 that are known and ignored (migr
 %import .fields ({terminals})
 """
 MACROS = {"PRIx64": "lx", "PRIu64": "lu", "PRIu32": "u", "PRIxPTR": "lx", "PRId64": "ld", "PRIu16": "u", "PRIx32": "x"}
+#: Spellings that tell releases apart, by event and number of arguments (quirkfinder/knowledge/version_facts.toml).
+WORDINGS = {
+    ("pci_cfg_read", 5): " -> pci_cfg_decimal",
+    ("pci_cfg_write", 5): " -> pci_cfg_decimal",
+    ("pci_cfg_read", 6): " -> pci_cfg_hex",
+    ("pci_cfg_write", 6): " -> pci_cfg_hex",
+}
 DIRECTIVE = re.compile(r"%(?P<flags>[#0-9]*)(?P<length>l|ll|z|h)?(?P<type>[a-zA-Z%])")
 
 
@@ -61,7 +68,7 @@ def alternative(event: str, fmt: str) -> str:
             return " ".join([f'"{event}"', "BLANKS", *map(spell, symbols)])
         else:
             head += " "
-    return " ".join(map(spell, merge([head, *symbols])))
+    return " ".join(map(spell, merge([head, *symbols]))) + WORDINGS.get((event, fmt.count("%")), "")
 
 
 def merge(symbols: list[str]) -> list[str]:

@@ -9,10 +9,12 @@ from quirkfinder.inputs.streams import Stream
 HEAD = 64 << 10
 #: A log may begin with megabytes of other output before the first event: lines that could be one are looked for so far.
 FAR = 16 << 20
-_CANDIDATE = re.compile(
-    rb"[^\n]*(?:vfio_|vfio:|Invalid (?:read|write|access) at addr|Unassigned mem|memory_region_|pci_update_mappings"
-    rb"|cpu_in |cpu_out |kvm_set_user_memory|unused (?:in|out)[bwl])[^\n]*"
+#: The names of events, wherever they stand in a line.
+EVENT_NAME = re.compile(
+    rb"vfio_|vfio:|Invalid (?:read|write|access) at addr|Unassigned mem|memory_region_|pci_update_mappings"
+    rb"|cpu_in |cpu_out |kvm_set_user_memory|unused (?:in|out)[bwl]"
 )
+_CANDIDATE = re.compile(rb"[^\n]*(?:" + EVENT_NAME.pattern + rb")[^\n]*")
 #: Lines of the head to try, and candidates further on.
 _TRIES = 2000
 

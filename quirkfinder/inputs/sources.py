@@ -31,6 +31,8 @@ class Source:
     role: Role = "other"
     format: str = UNKNOWN
     problem: str | None = None
+    #: Bytes on disk that `blocks` has consumed, for progress.
+    position: int = 0
     #: Keeps a copy of standard input for as long as the source lives.
     keep: object = field(default=None, repr=False, compare=False)
 
@@ -55,6 +57,18 @@ class Source:
         """The decompressed bytes.  Raises OSError."""
         return open_stream(self.location)
 
+    def read(self, limit: int | None = None) -> bytes:
+        """The decompressed content, at most `limit` bytes of it; sets `problem` like `blocks`."""
+        pieces: list[bytes] = []
+        left = limit
+        for block in self.blocks(min(BLOCK, limit) if limit else BLOCK):
+            piece = bytes(memoryview(block.buffer)[: block.length])
+            pieces.append(piece if left is None else piece[:left])
+            left = None if left is None else left - len(pieces[-1])
+            if left == 0:
+                break
+        return b"".join(pieces)
+
     def blocks(self, size: int = BLOCK) -> Iterator[LineBlock]:
         """Blocks of whole lines; sets `problem` where the file cannot be read to its end, and raises nothing."""
         try:
@@ -63,8 +77,11 @@ class Source:
             self.problem = f"{self.path}: {error.strerror or error}"
             return
         try:
-            yield from line_blocks(stream, size)
+            for block in line_blocks(stream, size):
+                self.position = stream.position
+                yield block
         finally:
+            self.position = stream.position
             stream.close()
             if stream.problem:
                 self.problem = f"{self.path}: {stream.problem}; what came before was read"

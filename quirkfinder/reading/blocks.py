@@ -7,8 +7,10 @@ from typing import Literal
 import polars as pl
 
 from quirkfinder.inputs import LineBlock, Source
+from quirkfinder.inputs.recognition import EVENT_NAME
 from quirkfinder.reading.columns import Columns, columns_of_rows, merged
 from quirkfinder.reading.frames import frame, joined
+from quirkfinder.reading.hints import Sighting
 from quirkfinder.reading.native import NativeEngine, NativeUnavailableError
 from quirkfinder.reading.portable import Ignored, Row, portable_engine
 
@@ -18,7 +20,8 @@ WORTH_COMPILING = 3 << 20
 #: Unknown lines that a block keeps for messages, and how much of each.
 SAMPLES = 50
 SAMPLE_LENGTH = 400
-Progress = Callable[[int, int], None]
+#: Called with the name of the stage, bytes done and bytes in all.
+Progress = Callable[[str, float, float | None], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +30,7 @@ class Block:
 
     `frame`: of `events.SCHEMA`; `first_line`: number of the line before the first; `lines`, `ignored`, `unrecognised`:
     how many there were, were known and say nothing, were unknown; `samples`: number and bytes of the first unknown
-    ones.
+    ones; `torn`: how many unknown lines name an event and so are probably cut or run together; `seen`: spellings.
     """
 
     frame: pl.DataFrame
@@ -36,6 +39,8 @@ class Block:
     ignored: int
     unrecognised: int
     samples: tuple[tuple[int, bytes], ...]
+    torn: int = 0
+    seen: frozenset[Sighting] = frozenset()
 
 
 class Engine:
@@ -63,9 +68,12 @@ class Engine:
     def parse(self, block: LineBlock, *, source: int, first_line: int) -> Block:
         """The events of a block; `first_line`: how many lines of the input came before."""
         self._warm_up(block.length)
+        seen: set[Sighting] = set()
+        self._portable.seen = seen
         if self._native is not None:
             result = self._native.block(block.buffer, block.length)
             columns, lines, ignored = result.columns, result.lines, result.ignored
+            seen |= result.seen
             left = [(number, bytes(block.buffer[o : o + n])) for number, o, n in result.demoted.tolist()]
         else:
             columns, ignored = Columns({}, []), 0
@@ -86,7 +94,9 @@ class Engine:
         whole = joined(columns)
         samples = tuple((first_line + number, line[:SAMPLE_LENGTH]) for number, line in unknown[:SAMPLES])
         events = frame(whole.columns, source=source, first_line=first_line)
-        return Block(events, first_line, lines, ignored + whole.absorbed, len(unknown), samples)
+        torn = sum(1 for _, line in unknown if EVENT_NAME.search(line))
+        ignored += whole.absorbed
+        return Block(events, first_line, lines, ignored, len(unknown), samples, torn, frozenset(seen))
 
 
 def _together(columns: Columns, numbers: list[int], rows: list[Row]) -> Columns:
@@ -106,7 +116,7 @@ def read_blocks(
 ) -> Iterator[Block]:
     """The events of one trace, block by block, with memory bounded by the size of a block.
 
-    `input` fills the column of that name; `progress` is called with bytes done and bytes in all (as on disk).
+    `input` fills the column of that name; `progress` is told how many bytes on disk were consumed.
     """
     parser = Engine(engine)
     first_line = 0
@@ -114,5 +124,5 @@ def read_blocks(
         parsed = parser.parse(block, source=input, first_line=first_line)
         first_line += parsed.lines
         if progress is not None:
-            progress(min(block.offset + block.length, source.size), source.size)
+            progress("reading", source.position, source.size or None)
         yield parsed

@@ -12,7 +12,7 @@ from quirkfinder.reading import llvm_runtime as runtime
 from quirkfinder.reading.llvm_code import Captures, Definitions
 from quirkfinder.reading.llvm_interpreter import interpreter
 from quirkfinder.reading.llvm_rows import IGNORED_CODE, PRESENT, ROW, HotWalker
-from quirkfinder.reading.shapes import Shape
+from quirkfinder.reading.shapes import Shape, body_shapes, prefix_shapes
 from quirkfinder.reading.trie import build
 
 #: Columns of the context in the order of their addresses, with the type of their cells.
@@ -29,7 +29,7 @@ COLUMNS = {
     "detail": "i32",
     "present": "i8",
 }
-POINTERS = (*COLUMNS, "demoted", "name_slots", "name_entries", "program_words", "program_pool")
+POINTERS = (*COLUMNS, "demoted", "name_slots", "name_entries", "program_words", "program_pool", "seen")
 COUNTERS = ("rows", "demoted_lines", "lines", "ignored", "names")
 #: Where the caches of the last device and the last detail start: pointer, length, id each.
 CACHES = len(POINTERS) + len(COUNTERS)
@@ -46,16 +46,16 @@ HOT_GRAMMARS = ("trace_events", "memory_region")
 class ParseWalker(HotWalker):
     """The function `parse`: the loop over lines, prefixes and the frequent events."""
 
-    #: Where prefixes come together: label, position, time, thread, bits of `present`.
-    prefixes: list[tuple[str, str, str, str, str]] = field(default_factory=list)
+    #: Where prefixes come together: label, position, time, thread, bits of `present`, start of its row of `seen`.
+    prefixes: list[tuple[str, str, str, str, str, str]] = field(default_factory=list)
 
     def finish(self, shape: Shape, at: str, captures: Captures, fail: str) -> None:
         if shape.grammar in HOT_GRAMMARS:
             super().finish(shape, at, captures, fail)
         else:
-            self.finish_prefix(at, captures)
+            self.finish_prefix(shape, at, captures)
 
-    def finish_prefix(self, at: str, captures: Captures) -> None:
+    def finish_prefix(self, shape: Shape, at: str, captures: Captures) -> None:
         """Time and thread of a prefix, then on to the body."""
         found = {captured.field.role: captured for captured in captures}
         time = "0"
@@ -75,7 +75,8 @@ class ParseWalker(HotWalker):
             time = self.op(f"add i64 {time}, {scaled}")
         thread = self.op(f"trunc i64 {found['THREAD'].value} to i32") if "THREAD" in found else "0"
         present = PRESENT["time"] | (PRESENT["thread"] if "THREAD" in found else 0)
-        self.prefixes.append((self.label, self.op(f"call ptr @blanks(ptr {at})"), time, thread, str(present)))
+        row = str((1 + prefix_shapes().index(shape)) * len(body_shapes()))
+        self.prefixes.append((self.label, self.op(f"call ptr @blanks(ptr {at})"), time, thread, str(present), row))
         self.do("br label %body")
 
     def phi(self, name: str, kind: str, sources: Sequence[tuple[str, str]]) -> None:
@@ -120,10 +121,10 @@ class ParseWalker(HotWalker):
     def body_head(self) -> None:
         """Where all prefixes meet, the empty one among them."""
         self.block("bare")
-        self.prefixes.append(("bare", "%text", "0", "0", "0"))
+        self.prefixes.append(("bare", "%text", "0", "0", "0", "0"))
         self.do("br label %body")
         self.block("body")
-        kinds = (("at", "ptr"), ("time", "i64"), ("thread", "i32"), ("prefix_present", "i8"))
+        kinds = (("at", "ptr"), ("time", "i64"), ("thread", "i32"), ("prefix_present", "i8"), ("seen_row", "i64"))
         for index, (name, kind) in enumerate(kinds, 1):
             self.phi(name, kind, [(source[index], source[0]) for source in self.prefixes])
 
@@ -148,6 +149,8 @@ class ParseWalker(HotWalker):
         self.phi("end", "ptr", [(row["end"], label) for label, row in self.rows])
         for column in ROW:
             self.phi(f"row_{column}", "i64", [(row[column], label) for label, row in self.rows])
+        seen = self.op(f"getelementptr i8, ptr %column_seen, i64 {self.op('add i64 %seen_row, %row_shape')}")
+        self.do(f"store i8 1, ptr {seen}")
         self.branch(self.op(f"icmp eq i64 %row_code, {IGNORED_CODE}"), "count_ignored", "names")
         self.block("count_ignored")
         self.phi("after_ignored", "ptr", [("%end", "commit"), ("%after_blank", "blank")])

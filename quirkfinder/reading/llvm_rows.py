@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from quirkfinder.reading.llvm_code import Captured, Captures, Walker
 from quirkfinder.reading.semantics import constant_details, meaning
-from quirkfinder.reading.shapes import Field, Shape
+from quirkfinder.reading.shapes import Field, Shape, shape_numbers
 
 #: Bits of the column `present`; device and detail say by their id -1 that they are null.
 PRESENT = {"time": 1, "thread": 2, "region": 4, "address": 8, "size": 16, "value": 32}
@@ -24,6 +24,7 @@ ROW = (
     "detail_text",
     "detail_length",
     "detail_id",
+    "shape",
 )
 _EMPTY = dict.fromkeys(ROW, 0) | {"detail_id": -1}
 IGNORED_CODE = -1
@@ -33,9 +34,10 @@ NUMBER_FUNCTIONS = ("decimal", "lower", "upper")
 def constants(shape: Shape) -> tuple[dict[str, int], int]:
     """The cells that a shape fixes, and their bits of `present`."""
     known = meaning(shape)
+    number = shape_numbers().get(shape, 0)
     if known is None:
-        return {"code": IGNORED_CODE}, 0
-    cells, present = {"code": known.code}, 0
+        return {"code": IGNORED_CODE, "shape": number}, 0
+    cells, present = {"code": known.code, "shape": number}, 0
     for column, constant in (("region", known.region), ("address", known.address), ("size", known.size)):
         if constant is not None:
             cells[column], present = constant, present | PRESENT[column]

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from quirkfinder.reading import llvm_ir
 from quirkfinder.reading.columns import Columns
+from quirkfinder.reading.hints import Sighting
 from quirkfinder.reading.llvm_runtime import NAME_LIMIT, NAME_SLOTS, PADDING
 from quirkfinder.reading.program import encode
 from quirkfinder.reading.semantics import constant_details
@@ -101,13 +102,15 @@ class Context:
     demotions: NDArray[np.int64] = field(init=False)
     slots: NDArray[np.int32] = field(init=False)
     entries: NDArray[np.int64] = field(init=False)
+    seen: NDArray[np.uint8] = field(init=False)
 
     def __post_init__(self) -> None:
         self.columns = {name: np.empty(self.rows, _TYPES[kind]) for name, kind in llvm_ir.COLUMNS.items()}
         self.demotions = np.empty(3 * self.demoted, np.int64)
         self.slots = np.zeros(NAME_SLOTS, np.int32)
         self.entries = np.zeros(2 * NAME_LIMIT, np.int64)
-        arrays = [*self.columns.values(), self.demotions, self.slots, self.entries, self.words, self.pool]
+        self.seen = np.zeros((1 + len(prefix_shapes())) * len(body_shapes()), np.uint8)
+        arrays = [*self.columns.values(), self.demotions, self.slots, self.entries, self.words, self.pool, self.seen]
         self.cells = np.zeros(llvm_ir.CONTEXT_CELLS, np.int64)
         self.cells[: len(arrays)] = [array.ctypes.data for array in arrays]
         self.cells[len(arrays) + llvm_ir.COUNTERS.index("names")] = len(constant_details())
@@ -125,6 +128,7 @@ class NativeResult:
     demoted: NDArray[np.int64]
     lines: int
     ignored: int
+    seen: frozenset[Sighting]
 
 
 class NativeEngine:
@@ -150,4 +154,6 @@ class NativeEngine:
             names.append(bytes(buffer[offset : offset + int(context.entries[2 * index + 1])]).decode("ascii"))
         columns = Columns({name: array[:rows] for name, array in context.columns.items()}, names)
         demoted = context.demotions[: 3 * context.counter("demoted_lines")].reshape(-1, 3)
-        return NativeResult(columns, demoted, context.counter("lines"), context.counter("ignored"))
+        sightings = (divmod(int(cell), len(body_shapes())) for cell in np.flatnonzero(context.seen))
+        seen = frozenset((prefix - 1, shape) for prefix, shape in sightings)
+        return NativeResult(columns, demoted, context.counter("lines"), context.counter("ignored"), seen)

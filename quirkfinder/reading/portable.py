@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import NamedTuple
 
+from quirkfinder.reading.hints import Sighting
 from quirkfinder.reading.semantics import Meaning, meaning
 from quirkfinder.reading.shapes import SIZE_LETTERS, Field, Shape, body_shapes, prefix_shapes
 from quirkfinder.reading.times import nanoseconds
@@ -147,10 +148,12 @@ class PortableEngine:
         for order, shape in enumerate(known):
             self._by_head.setdefault(head_words(shape), []).append(_Compiled(order, shape))
         self._candidates: dict[tuple[bytes, ...], list[_Compiled]] = {}
+        #: Prefixes and shapes met so far; a caller may put another set here.
+        self.seen: set[Sighting] = set()
 
-    def prefix(self, line: bytes) -> tuple[int | None, int | None, int] | None:
-        """Time, thread and length of the prefix (0: there is none); None where it holds an impossible value."""
-        for shape, pattern in self._prefixes:
+    def prefix(self, line: bytes) -> tuple[int | None, int | None, int, int] | None:
+        """Time, thread, length and number of the prefix (0, -1: none); None where it holds an impossible value."""
+        for number, (shape, pattern) in enumerate(self._prefixes):
             found = pattern.match(line)
             if found is not None:
                 values = field_values(shape, found.groupdict())
@@ -158,8 +161,10 @@ class PortableEngine:
                     return None
                 time = nanoseconds(values)
                 thread = values.get("THREAD")
-                return (time, thread if isinstance(thread, int) else None, found.end()) if time is not None else None
-        return None, None, 0
+                if time is None:
+                    return None
+                return time, thread if isinstance(thread, int) else None, found.end(), number
+        return None, None, 0, -1
 
     def _shapes_for(self, body: bytes) -> list[_Compiled]:
         first = _WORD.match(body)
@@ -177,13 +182,13 @@ class PortableEngine:
                 self._candidates[head] = found
         return found
 
-    def body(self, body: bytes) -> tuple[Shape, dict[str, int | str]] | None:
-        """The shape of a line without prefix, and its values."""
+    def body(self, body: bytes) -> tuple[Shape, dict[str, int | str], int] | None:
+        """The shape of a line without prefix, its values, its number."""
         for compiled in self._shapes_for(body):
             groups = compiled.match(body)
             if groups is not None:
                 values = field_values(compiled.shape, groups)
-                return None if values is None else (compiled.shape, values)
+                return None if values is None else (compiled.shape, values, compiled.order)
         return None
 
     def line(self, line: bytes) -> Row | Ignored | None:
@@ -194,10 +199,11 @@ class PortableEngine:
         head = self.prefix(line)
         if head is None:
             return None
-        time, thread, length = head
+        time, thread, length, number = head
         found = self.body(line[length:].strip(ENDS) if length else line)
         if found is None:
             return None
+        self.seen.add((number, found[2]))
         known = meaning(found[0])
         return IGNORED if known is None else event_row(known, found[1], time, thread)
 

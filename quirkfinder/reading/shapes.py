@@ -83,6 +83,8 @@ class Shape:
     grammar: str
     rule: str
     tokens: tuple[Token, ...]
+    #: Name of the spelling, where it tells releases of QEMU apart.
+    wording: str | None = None
 
     @property
     def event(self) -> str | None:
@@ -160,27 +162,27 @@ def flatten(name: str) -> tuple[Shape, ...]:
             terminals[terminal.name] = _field(
                 terminal.name.rpartition("__")[2] or terminal.name, terminal.pattern.value
             )
-    rules: dict[str, list[Sequence[Symbol]]] = {}
+    rules: dict[str, list[tuple[Sequence[Symbol], str | None]]] = {}
     for rule in grammar.rules:
-        rules.setdefault(str(rule.origin.name), []).append(rule.expansion)
+        rules.setdefault(str(rule.origin.name), []).append((rule.expansion, rule.alias))
 
-    def expand(rule: str, seen: tuple[str, ...]) -> list[list[Token]]:
+    def expand(rule: str, seen: tuple[str, ...]) -> list[tuple[list[Token], str | None]]:
         if rule in seen:
             raise ValueError(f"grammars/{name}.lark: rule {rule} refers to itself")
-        out: list[list[Token]] = []
-        for expansion in rules[rule]:
+        out: list[tuple[list[Token], str | None]] = []
+        for expansion, alias in rules[rule]:
             partial: list[list[Token]] = [[]]
             for symbol in expansion:
                 if isinstance(symbol, Terminal):
                     partial = [[*head, terminals[symbol.name]] for head in partial]
                 else:
                     tails = expand(str(symbol.name), (*seen, rule))
-                    partial = [[*head, *tail] for head in partial for tail in tails]
-            out += partial
+                    partial = [[*head, *tail] for head in partial for tail, _ in tails]
+            out += [(tokens, alias) for tokens in partial]
         return out
 
     starts = grammar.options.start
-    return tuple(Shape(name, rule, _joined(tokens)) for rule in starts for tokens in expand(rule, ()))
+    return tuple(Shape(name, rule, _joined(tokens), alias) for rule in starts for tokens, alias in expand(rule, ()))
 
 
 @cache
@@ -193,3 +195,9 @@ def body_shapes() -> tuple[Shape, ...]:
 def prefix_shapes() -> tuple[Shape, ...]:
     """Every shape of a prefix, in order of precedence."""
     return tuple(shape for name in PREFIX_GRAMMARS for shape in flatten(name))
+
+
+@cache
+def shape_numbers() -> dict[Shape, int]:
+    """Positions in `body_shapes()`."""
+    return {shape: number for number, shape in enumerate(body_shapes())}

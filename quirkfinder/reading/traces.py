@@ -1,7 +1,7 @@
 """Whole traces: one frame for analysis, a Parquet file for scripts."""
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from quirkfinder.events import PUBLIC_SCHEMA, empty_events
 from quirkfinder.findings.document import InputRecord
 from quirkfinder.inputs import Source, resolve
 from quirkfinder.reading.blocks import SAMPLES, Block, EngineChoice, Progress, read_blocks
+from quirkfinder.reading.hints import Sighting, hints
 
 _COMPRESSION_LEVEL = 1
 _ROW_GROUP = 1 << 18
@@ -31,14 +32,16 @@ class Reading:
     """All events of a run.
 
     `events`: frame of `events.SCHEMA`, in the order of time where all inputs have comparable stamps, else input after
-    input; `inputs`: one record per source; `hints`: what prefixes and names of events say about version and back end.
+    input; `inputs`: one record per source; `hints`: what spellings say about the version (see `knowledge.inference`);
+    `torn`: unknown lines that are probably cut or run together; `problems`: inputs that could not be read to their end.
     """
 
     events: pl.DataFrame
     inputs: tuple[InputRecord, ...]
     unrecognised: tuple[UnknownLine, ...]
-    hints: tuple[str, ...]
-    problems: tuple[str, ...]
+    hints: tuple[str, ...] = ()
+    torn: int = 0
+    problems: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -48,13 +51,17 @@ class Tally:
     lines: int = 0
     events: int = 0
     unrecognised: int = 0
+    torn: int = 0
     samples: list[tuple[int, bytes]] = field(default_factory=list)
+    seen: set[Sighting] = field(default_factory=set)
 
     def add(self, block: Block) -> None:
         """Counts a block."""
         self.lines += block.lines
         self.events += block.frame.height
         self.unrecognised += block.unrecognised
+        self.torn += block.torn
+        self.seen |= block.seen
         self.samples += block.samples[: SAMPLES - len(self.samples)]
 
     def record(self, source: Source) -> InputRecord:
@@ -79,6 +86,8 @@ def read(sources: Sequence[Source], *, progress: Progress | None = None, engine:
     frames: list[pl.DataFrame] = []
     records: list[InputRecord] = []
     unknown: list[UnknownLine] = []
+    seen: set[Sighting] = set()
+    torn = 0
     for position, source in enumerate(sources):
         tally = Tally()
         if source.role == "trace":
@@ -88,9 +97,11 @@ def read(sources: Sequence[Source], *, progress: Progress | None = None, engine:
                 parts.append(block.frame)
             frames.append(pl.concat(parts) if parts else empty_events())
         records.append(tally.record(source))
+        seen |= tally.seen
+        torn += tally.torn
         unknown += [UnknownLine(position, line, text.decode("utf-8", "replace")) for line, text in tally.samples]
     problems = tuple(source.problem for source in sources if source.problem)
-    return Reading(merged_by_time(frames), tuple(records), tuple(unknown), (), problems)
+    return Reading(merged_by_time(frames), tuple(records), tuple(unknown), hints(seen), torn, problems)
 
 
 def read_trace(path: str | Path, *, engine: EngineChoice = "auto") -> pl.DataFrame:
@@ -105,7 +116,7 @@ def read_trace(path: str | Path, *, engine: EngineChoice = "auto") -> pl.DataFra
     return read(sources, engine=engine).events.select(*PUBLIC_SCHEMA)
 
 
-def lines(source: Source, numbers: Sequence[int]) -> dict[int, str]:
+def lines(source: Source, numbers: Iterable[int]) -> dict[int, str]:
     """The text of some lines (numbers from 1), read in one pass; undecodable bytes are replaced."""
     wanted = sorted(set(numbers))
     out: dict[int, str] = {}
