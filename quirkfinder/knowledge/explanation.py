@@ -66,7 +66,7 @@ def explain_known(
 
     `events` may be the result of `quirk_activity`, so that a trace is read once for many findings.  Keys: `id`,
     `title`, `qemu_from` and `qemu_to` (texts, null: never merged, still there), `needs` (texts), `active` (null: not to
-    be told), `active_evidence` (`{input, line}`), `why_not` (null where active), `covers` (`all`, or what is covered),
+    be told), `active_evidence` (`{input, line}`), `why_not` (null where active), `covers` (`all`, or what of it),
     `notes`.
     """
     releases = VersionRange.of(version)
@@ -86,7 +86,7 @@ def explain_known(
         "active": standing.active,
         "active_evidence": list(standing.evidence),
         "why_not": standing.why or None,
-        "covers": "all" if covered.whole else covered.rest,
+        "covers": "all" if covered.whole else covered.part,
         "notes": quirk.notes,
     }
 

@@ -17,10 +17,10 @@ _FIRST_BAR, _AFTER_BARS = 0x10, 0x34  # config offsets of the base address regis
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """`whole`: the quirk answers all the finding claims; else `rest` says what it leaves to the card."""
+    """`whole`: the quirk answers all the finding claims; else `part` says what of it."""
 
     whole: bool
-    rest: str = ""
+    part: str = ""
 
 
 def coverage(finding: Finding, quirk: Quirk, version: VersionRange) -> Coverage | None:
@@ -66,8 +66,13 @@ def _window(parameters: Mapping[str, Any], mechanism: Mechanism) -> Coverage | N
     verdicts = [_target(target, mechanism) for target in parameters["targets"]]
     if not any(verdicts):
         return None
-    rest = [_words(t) for t, v in zip(parameters["targets"], verdicts, strict=True) if v != "whole"]
-    return Coverage(not rest, "only part of " + ", ".join(rest) if rest else "")
+    if all(verdict == "whole" for verdict in verdicts):
+        return Coverage(True)
+    ways = {"whole": "", "part": "part of ", "": "not "}
+    parts = [ways[v] + _words(t) for t, v in zip(parameters["targets"], verdicts, strict=True)]
+    return Coverage(
+        False, ", ".join(sorted(parts, key=lambda text: (text.startswith("not "), text.startswith("part "))))
+    )
 
 
 def _target(target: Mapping[str, Any], mechanism: Mechanism) -> str:
@@ -98,7 +103,7 @@ def _selects(known: Target, value: int) -> bool:
 
 
 def _words(target: Mapping[str, Any]) -> str:
-    return f"{target['space']} (addresses from {number(target['match']):#x}, mask {number(target['mask']):#x})"
+    return f"{target['space']} through {number(target['match']):#x} (mask {number(target['mask']):#x})"
 
 
 def _mirror(parameters: Mapping[str, Any], mechanism: Mechanism) -> Coverage | None:
@@ -112,7 +117,7 @@ def _mirror(parameters: Mapping[str, Any], mechanism: Mechanism) -> Coverage | N
     if mechanism.offset <= offset and offset + size <= mechanism.offset + mechanism.size:
         return Coverage(True)
     last = mechanism.offset + mechanism.size - 1
-    return Coverage(False, f"only {mechanism.offset:#x} to {last:#x} of {offset:#x} to {offset + size - 1:#x}")
+    return Coverage(False, f"{mechanism.offset:#x} to {last:#x} of {offset:#x} to {offset + size - 1:#x}")
 
 
 def _leak(parameters: Mapping[str, Any], mechanism: Mechanism) -> Coverage | None:

@@ -13,6 +13,7 @@ from quirkfinder.knowledge.versions import NEWEST, Version, VersionRange
 _TRACED = Version(2, 3)
 _PATTERNS = Version(2, 6)  # -trace PATTERN; before, patterns only in a file
 _EVENTS = ("vfio_*", "memory_region_ops_*", "pci_update_mappings_*")
+_LIBVIRT = "/var/log/libvirt/qemu"  # libvirt starts QEMU in / and its security labels allow this folder
 _ADDRESS = re.compile(r"(?:[0-9a-fA-F]{4,8}:)?[0-9a-fA-F]{2}:[0-1][0-9a-fA-F]\.[0-7]")
 
 
@@ -102,7 +103,10 @@ def _libvirt(version: VersionRange) -> str:
         "2. The same under libvirt (virsh edit; the domain element needs",
         "   xmlns:qemu='http://libvirt.org/schemas/domain/qemu/1.0'; hostdev0 is the alias in virsh dumpxml)",
         "  <qemu:commandline>",
-        *[a.replace("qemu-%d.log", "/var/log/libvirt/qemu/trace.log") for a in arguments],
+        *[
+            a.replace("qemu-%d.log", f"{_LIBVIRT}/trace.log").replace("=trace-", f"={_LIBVIRT}/trace-")
+            for a in arguments
+        ],
         "  </qemu:commandline>",
         "  <qemu:override>",
         "    <qemu:device alias='hostdev0'>",
