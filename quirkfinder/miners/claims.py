@@ -12,10 +12,11 @@ from quirkfinder.card.model import Card, Machine
 from quirkfinder.findings import Evidence, Finding
 from quirkfinder.findings.document import Kind, Verdict
 from quirkfinder.miners.accesses import Accesses, Ints, device_accesses, offset_of, place_name
-from quirkfinder.miners.hardware import HardwareConfig, hardware_config
+from quirkfinder.miners.hardware import BUSES, WINDOWS, HardwareConfig, hardware_config
 from quirkfinder.miners.registers import Registers
 
 MOST_EVIDENCE = 12
+_BRIDGE_WORDS = {BUSES: "the bus numbers", WINDOWS: "the bridge windows"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +107,7 @@ def first_rows(rows: Ints | Sequence[int], count: int) -> list[int]:
 
 def bar_words(indices: Iterable[int]) -> str:
     """`BAR0`, `BAR0 and BAR2`, `BAR0, BAR2 and BAR4`."""
-    names = [f"BAR{i}" for i in sorted(set(indices))]
+    names = [_BRIDGE_WORDS.get(i, f"BAR{i}") for i in sorted(set(indices))]
     return names[0] if len(names) == 1 else ", ".join(names[:-1]) + " and " + names[-1] if names else "no BAR"
 
 

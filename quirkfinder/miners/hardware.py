@@ -5,6 +5,7 @@ where that is missing it is put together from what the guest read (everything QE
 addresses the host inventory tells.  PCI Local Bus 3.0, section 6.1 (header layout), 6.2.5 (BARs).
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -18,6 +19,30 @@ from quirkfinder.miners.information import information
 _CHANGING = (range(0x04, 0x08), range(0x0C, 0x10), range(0x30, 0x34), range(0x3C, 0x40))
 _BAR_FIELDS = range(0x10, 0x28)
 FULL_SIZE = 4096
+_HEADER_TYPE = 0x0E
+#: what a bridge has instead of BARs (PCI-to-PCI Bridge 1.2, section 3.2.5): as live as BARs are
+_BUS_NUMBERS, _WINDOWS_OF_BRIDGE = range(0x18, 0x1C), range(0x20, 0x30)
+BUSES, WINDOWS = 8, 9
+
+
+@dataclass(frozen=True, slots=True)
+class OpenBar:
+    """A BAR whose host address nobody told: what a value has to look like to be one. Sizes in bytes."""
+
+    index: int
+    offset: int  # in config space
+    flags: int | None  # the low bits, as the guest reads them too
+    flag_mask: int
+    size: int
+
+    def fits(self, value: int) -> bool:
+        """Could the register hold this dword: right flags, aligned to the size, an address, no sizing answer?"""
+        address = value & ~self.flag_mask & 0xFFFFFFFF
+        flags = value & self.flag_mask
+        if self.flags is not None and flags != self.flags:
+            return False
+        aligned = address & (self.size - 1) == 0
+        return aligned and address not in (0, -self.size & ~self.flag_mask & 0xFFFFFFFF)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +52,8 @@ class HardwareConfig:
     values: NDArray[np.uint8]
     known: NDArray[np.bool_]
     steady: NDArray[np.bool_]
-    bar: NDArray[np.int8]  # index of the BAR whose address the byte belongs to, else -1
+    bar: NDArray[np.int8]  # index of the BAR (or of BUSES, WINDOWS) whose address the byte belongs to, else -1
+    open_bars: tuple[OpenBar, ...] = ()
     #: by width: the values that prove something, sorted, and the offsets that hold them
     sorted_fields: dict[int, tuple[Words, Ints]] = field(init=False, repr=False, compare=False)
 
@@ -78,11 +104,24 @@ def hardware_config(card: Card) -> HardwareConfig:
     bar = np.full(FULL_SIZE, -1, dtype=np.int8)
     for entry in card.bars:
         _place_bar(values, known, bar, entry, card.guest_config)
+    if known[_HEADER_TYPE] and values[_HEADER_TYPE] & 0x7F == 1:
+        bar[list(_BUS_NUMBERS)] = BUSES
+        bar[list(_WINDOWS_OF_BRIDGE)] = WINDOWS
     steady = np.zeros(FULL_SIZE, dtype=np.bool_)
     steady[:0x40] = True
     for changing in _CHANGING:
         steady[list(changing)] = False
-    return HardwareConfig(values, known, steady, bar)
+    return HardwareConfig(values, known, steady, bar, tuple(_open_bars(card, known)))
+
+
+def _open_bars(card: Card, known: NDArray[np.bool_]) -> Iterator[OpenBar]:
+    for bar in card.bars:
+        offset = 0x10 + 4 * bar.index
+        if bar.index > 5 or not bar.size or bar.kind == "unknown" or known[offset : offset + 4].all():
+            continue
+        mask = 3 if bar.kind == "io" else 15
+        flags = card.guest_config.read(offset, 1)
+        yield OpenBar(bar.index, offset, None if flags is None else flags & mask, mask, bar.size)
 
 
 def guest_view(card: Card) -> HardwareConfig:

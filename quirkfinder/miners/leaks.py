@@ -65,7 +65,7 @@ def discover_leaks(scene: Scene, owned: Flags, used_bars: frozenset[int]) -> lis
 
 
 def _chance(reads: Accesses) -> float:
-    """Bits that the number of values compared takes from every agreement: the more values, the likelier a chance hit."""
+    """Bits that comparing many values takes from every agreement: the more values, the likelier a chance hit."""
     pairs = np.stack([reads.place, reads.value.view(np.int64)])
     distinct = np.unique(pairs, axis=1).shape[1]
     return max(0.0, float(np.log2(max(1, distinct))) - _FREE_BITS)

@@ -14,8 +14,8 @@ from quirkfinder.events import region_name
 from quirkfinder.findings import Finding
 from quirkfinder.miners.accesses import Accesses, Flags, Ints
 from quirkfinder.miners.claims import Scene, bar_words, claim, confidence, hexadecimal
+from quirkfinder.miners.config_evidence import ConfigEvidence, config_evidence
 from quirkfinder.miners.hardware import HardwareConfig, hardware_config
-from quirkfinder.miners.windows.targets import ConfigEvidence, config_evidence
 
 _HEADER, _PLAIN, _EXTENDED = 64, 256, 4096
 _DELTAS_TRIED = 8
@@ -24,11 +24,12 @@ _MOST_READS = 200_000
 
 @dataclass(frozen=True, slots=True)
 class Mirror:
-    """Config offset 0 lies at `start` of `region`; the first `size` bytes are there as far as the trace shows."""
+    """`size` bytes of config space from `config_offset` on lie at `start` of `region`, as far as the trace shows."""
 
     region: int
     start: int
     size: int
+    config_offset: int
     evidence: ConfigEvidence
     function: str | None  # None: the card itself
 
@@ -74,7 +75,7 @@ def mirror_finding(scene: Scene, mirror: Mirror) -> Finding:
             "region": region_name(mirror.region),
             "offset": hexadecimal(mirror.start),
             "size": hexadecimal(mirror.size),
-            "config_offset": "0x0",
+            "config_offset": hexadecimal(mirror.config_offset),
             "function": mirror.function,
         },
         evidence=scene.evidence(*order),
@@ -87,7 +88,7 @@ def mirror_finding(scene: Scene, mirror: Mirror) -> Finding:
 def _tell_addresses_first(scene: Scene, mirror: Mirror) -> tuple[list[int], list[str]]:
     at = np.flatnonzero(np.isin(scene.accesses.row, mirror.evidence.rows) & ~scene.accesses.write)
     at = at[scene.accesses.region[at] == mirror.region]
-    offset = scene.accesses.offset[at] - mirror.start
+    offset = scene.accesses.offset[at] - mirror.start + mirror.config_offset
     offset, unique = np.unique(offset, return_index=True)
     at = at[unique]
     inside = (offset >= 0) & (offset < _EXTENDED)
@@ -110,17 +111,21 @@ def _in_region(
     reads = _distinct(reads)
     every = np.arange(len(reads))
     taken = np.zeros(len(reads), dtype=np.bool_)
-    for start in _starts(reads, hardware):
-        position = reads.offset - start
+    for origin in _origins(reads, hardware):
+        position = reads.offset - origin
         offset = np.where((position >= 0) & (position < _EXTENDED) & ~taken, position, -1)
-        plain = np.where(offset < _PLAIN, offset, -1)
-        evidence = config_evidence(reads, plain, hardware, every)
+        span = _span(config_evidence(reads, offset, hardware, every), reads, offset, hardware)
+        if span is None:
+            continue
+        first, last = span
+        inside = np.where((offset >= first) & (offset < last), offset, -1)
+        evidence = config_evidence(reads, inside, hardware, every)
         if not evidence.holds:
             continue
-        size = _size(card, region, start, reads, offset, hardware)
-        inside = np.where(offset < size, offset, -1)
+        bar = card.bar(region)
+        room = bar.size - origin if bar is not None and bar.size else last
         taken |= inside >= 0
-        yield Mirror(region, start, size, config_evidence(reads, inside, hardware, every), function)
+        yield Mirror(region, origin + first, max(4, min(last, room) - first), first, evidence, function)
 
 
 def _distinct(reads: Accesses) -> Accesses:
@@ -130,8 +135,8 @@ def _distinct(reads: Accesses) -> Accesses:
     return reads.take(np.sort(index)[:_MOST_READS])
 
 
-def _starts(reads: Accesses, hardware: HardwareConfig) -> list[int]:
-    """Offsets at which a mirror could begin, by how many distinct config fields vote for them."""
+def _origins(reads: Accesses, hardware: HardwareConfig) -> list[int]:
+    """Offsets at which config offset 0 could lie, by how many distinct config fields vote for them."""
     votes: list[Ints] = []
     for size in (4, 2, 1):
         index = np.flatnonzero(reads.size == size)
@@ -143,25 +148,27 @@ def _starts(reads: Accesses, hardware: HardwareConfig) -> list[int]:
     if not votes:
         return []
     starts, counts = np.unique(np.concatenate(votes), return_counts=True)
-    usable: Flags = (starts >= 0) & (starts % 4 == 0) & (counts >= 2)
+    usable: Flags = (starts > -_PLAIN) & (starts % 4 == 0) & (counts >= 2)
     starts, counts = starts[usable], counts[usable]
     return [int(starts[i]) for i in np.argsort(-counts, kind="stable")[:_DELTAS_TRIED]]
 
 
-def _size(card: Card, region: int, start: int, reads: Accesses, offset: Ints, hardware: HardwareConfig) -> int:
-    """4096 where something beyond 0xff agreed, 64 where what lies behind the header disagrees, else 256."""
-    every = np.arange(len(reads))
-    beyond = config_evidence(reads, np.where(offset >= _PLAIN, offset, -1), hardware, every)
-    body = np.where((offset >= _HEADER) & (offset < _PLAIN), offset, -1)
-    agreeing = config_evidence(reads, body, hardware, every)
-    size = _PLAIN
-    if beyond.fields:
-        size = _EXTENDED
-    elif not agreeing.fields and _disagreeing(reads, body, hardware) >= 2:
-        size = _HEADER
-    bar = card.bar(region)
-    room = bar.size - start if bar is not None and bar.size else size
-    return max(4, min(size, room))
+def _span(evidence: ConfigEvidence, reads: Accesses, offset: Ints, hardware: HardwareConfig) -> tuple[int, int] | None:
+    """The part of config space (first, last + 1) that is mirrored, no more than the evidence shows.
+
+    From the ids on it is 256 bytes, 4096 where something beyond them agreed, and less where what lies behind the last
+    agreeing field is not config space.  Where the ids are not there it is what was seen to agree and no more.
+    """
+    if len(evidence.fields) < 2:
+        return None
+    last = evidence.fields[-1] + 4
+    if evidence.fields[0] != 0:
+        return evidence.fields[0], last
+    for size in (_HEADER, _PLAIN):
+        beyond = np.where((offset >= size) & (offset < max(_PLAIN, last)), offset, -1)
+        if last <= size and _disagreeing(reads, beyond, hardware) >= 2:
+            return 0, size
+    return 0, _PLAIN if last <= _PLAIN else _EXTENDED
 
 
 def _disagreeing(reads: Accesses, offset: Ints, hardware: HardwareConfig) -> int:

@@ -1,6 +1,7 @@
 """All miners in order, and who owns what: a leak seen through a window or a mirror is part of that finding."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import polars as pl
 
@@ -10,6 +11,7 @@ from quirkfinder.miners.accesses import Flags
 from quirkfinder.miners.accidents import collision_findings, identity_findings
 from quirkfinder.miners.banks import alias_finding, discover_banks, paged_finding
 from quirkfinder.miners.claims import Scene, scene_of
+from quirkfinder.miners.hardware import hardware_config
 from quirkfinder.miners.host_accesses import discover_strays, stray_findings
 from quirkfinder.miners.indexed import indexed_findings
 from quirkfinder.miners.leaks import discover_leaks, leak_finding
@@ -21,22 +23,36 @@ from quirkfinder.miners.windows.findings import window_finding
 _DISPLAY = 0x03
 
 
-def mine(events: pl.DataFrame, machine: Machine) -> tuple[Finding, ...]:
+@dataclass(frozen=True, slots=True)
+class Mined:
+    """The findings, and the cards with the host addresses that only their own back doors told."""
+
+    findings: tuple[Finding, ...]
+    cards: tuple[Card, ...]
+
+
+def mine(events: pl.DataFrame, machine: Machine) -> Mined:
     """The findings of all cards of `machine`, in the order of the cards.
 
     `events`: the frame of `quirkfinder.events.SCHEMA` that the cards were built from.
     """
     owner = _vga_owner(machine.cards)
     findings: list[Finding] = []
+    cards: list[Card] = []
     for card in machine.cards:
-        findings += mine_card(scene_of(events, machine, card, with_vga=card is owner))
-    return tuple(findings)
+        scene, found = mine_card(scene_of(events, machine, card, with_vga=card is owner))
+        findings += found
+        cards.append(scene.card)
+    return Mined(tuple(findings), tuple(cards))
 
 
-def mine_card(scene: Scene) -> list[Finding]:
-    """The findings of one card."""
-    windows = discover_windows(scene.registers, scene.card, scene.hardware)
-    mirrors = discover_mirrors(scene)
+def mine_card(scene: Scene) -> tuple[Scene, list[Finding]]:
+    """The findings of one card, and the scene with what its doors told of the host."""
+    windows, mirrors = _doors(scene)
+    taught = with_learnt(scene, windows, mirrors)
+    if taught is not scene:  # host addresses that no inventory gave: now every door shows what it tells
+        scene = taught
+        windows, mirrors = _doors(scene)
     owned = owned_accesses(scene, windows, mirrors)
     strays = discover_strays(scene)
     touched = frozenset(s.bar.index for s in strays)
@@ -47,7 +63,7 @@ def mine_card(scene: Scene) -> list[Finding]:
     doors += [leak_finding(scene, leak, leak.bar.index in touched) for leak in leaks]
     others = [paged_finding(scene, p) for p in paged] + [alias_finding(scene, a) for a in aliases]
     registers = frozenset(place for w in windows for place in w.pair.registers)
-    return [
+    return scene, [
         *doors,
         *others,
         *sink_findings(scene),
@@ -56,6 +72,29 @@ def mine_card(scene: Scene) -> list[Finding]:
         *collision_findings(scene),
         *indexed_findings(scene, registers),
     ]
+
+
+def _doors(scene: Scene) -> tuple[list[Window], list[Mirror]]:
+    return discover_windows(scene.registers, scene.card, scene.hardware), discover_mirrors(scene)
+
+
+def with_learnt(scene: Scene, windows: Sequence[Window], mirrors: Sequence[Mirror]) -> Scene:
+    """The scene with the host addresses that doors told, where all of them tell the same; else the scene itself."""
+    told: dict[int, set[int]] = {}
+    evidence = [t.config for w in windows for t in w.targets if t.config] + [
+        m.evidence for m in mirrors if not m.function
+    ]
+    for one in evidence:
+        for index, address in one.learnt:
+            told.setdefault(index, set()).add(address)
+    learnt = {index: addresses.pop() for index, addresses in told.items() if len(addresses) == 1}
+    if not learnt:
+        return scene
+    bars = tuple(
+        replace(b, host=learnt[b.index]) if b.index in learnt and b.host is None else b for b in scene.card.bars
+    )
+    card = replace(scene.card, bars=bars)
+    return replace(scene, card=card, hardware=hardware_config(card))
 
 
 def owned_accesses(scene: Scene, windows: Sequence[Window], mirrors: Sequence[Mirror]) -> Flags:

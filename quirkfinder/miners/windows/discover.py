@@ -67,10 +67,12 @@ def discover_windows(registers: Registers, card: Card, hardware: HardwareConfig)
 
 
 def _better(window: Window, rival: Window) -> bool:
-    """More bits win; a richer model of the same registers has to win clearly."""
-    same = window.pair.address in rival.pair.registers and window.pair.registers != rival.pair.registers
-    richer = window.commanded > rival.commanded or (window.pair.high is not None and rival.pair.high is None)
-    margin = _MARGIN if same or richer else 0.0
+    """More bits win; a richer model of the same registers has to win clearly, unless its second half was seen."""
+    if rival.pair.high is None and window.pair.high is not None and rival.pair.address in window.pair.registers:
+        return window.bits >= rival.bits - 1.0
+    if rival.pair.high is not None and window.pair.high is None and window.pair.address in rival.pair.registers:
+        return window.bits > rival.bits + _MARGIN
+    margin = _MARGIN if window.commanded > rival.commanded else 0.0
     return (window.bits - margin, window.pair.near) > (rival.bits, rival.pair.near)
 
 
@@ -110,7 +112,7 @@ def _models(spaces: Spaces, pair: Pair) -> Iterator[Window]:
 
 def _promising(uses: Uses) -> bool:
     """Several addresses and at least two telling values, or there is nothing to prove anything with."""
-    varied = len(np.unique(uses.address)) >= 2 or (uses.since > 0).any()
+    varied = len(np.unique(uses.address)) >= 2 or not uses.fresh.all()
     if len(uses) < 2 or not varied:
         return False
     telling = information(uses.data.value, uses.data.size) > 0
@@ -126,8 +128,11 @@ def _targets(spaces: Spaces, pair: Pair, uses: Uses) -> list[Target]:
     reaches = reaches_for(uses)
     worth = np.flatnonzero(informative(uses.data))
     targets: list[Target] = list(config_targets(uses, spaces.hardware, reaches))
+    explained = np.concatenate([t.rows for t in targets]) if targets else np.zeros(0, dtype=np.int64)
     for space in spaces.bars:
-        targets += bar_targets(uses, worth, space, reaches, frozenset(pair.registers))
+        reached = bar_targets(uses, worth, space, reaches, frozenset(pair.registers))
+        # what config space explains needs no mirror of it in a BAR for an explanation
+        targets += [t for t in reached if len(np.setdiff1d(t.rows, explained))]
     return targets
 
 

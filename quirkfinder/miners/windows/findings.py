@@ -74,6 +74,7 @@ def window_parameters(scene: Scene, window: Window) -> dict[str, Any]:
     increment = max((t.reach.increment for t in window.targets), default=0)
     if increment:
         parameters["increment"] = increment
+        parameters["increment_on"] = next(t.reach.moved_by for t in window.targets if t.reach.increment)
     if window.commanded:
         parameters["commit"] = "address"  # data first, then the address as a command
     if pair.address == pair.data:

@@ -7,13 +7,14 @@ through the data register and in a target votes for the delta that would explain
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
 from quirkfinder.miners.accesses import Accesses, Flags, Ints, place_of
 from quirkfinder.miners.agreement import Agreement, agreement
+from quirkfinder.miners.config_evidence import ConfigEvidence, config_evidence
 from quirkfinder.miners.hardware import FULL_SIZE, HardwareConfig
-from quirkfinder.miners.information import information
 from quirkfinder.miners.windows.uses import Uses
 
 CONFIG_SPACE = -1
@@ -23,36 +24,22 @@ _SCALES = (1, 4, 2)
 _MOST_VOTES = 4_000_000
 _DELTAS_TRIED = 6
 _MOST_VOTERS = 20_000
+_TARGET_COST = 12.0  # bits
 
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """The linear model: `scale * address + increment * since`, in bytes; `delta` comes from the target."""
+    """The linear model: `scale * address + increment * n` bytes, n counting `moved_by`; the target has delta."""
 
     scale: int = 1
     increment: int = 0
+    moved_by: Literal["access", "read", "write"] = "access"
 
     def of(self, uses: Uses) -> Ints:
         """Where each use would reach with delta 0, modulo 2**32."""
         address = uses.address.astype(np.int64) & (_MODULUS - 1)
-        return (address * self.scale + uses.since * self.increment + uses.sub) % _MODULUS
-
-
-@dataclass(frozen=True, slots=True)
-class ConfigEvidence:
-    """How config space agrees with what was read: distinct config offsets by what they prove."""
-
-    bits: float
-    fields: tuple[int, ...]  # offsets that agreed with an informative value
-    live: tuple[int, ...]  # BARs whose host address was read at its place
-    against: tuple[int, ...]  # steady offsets that disagreed
-    rows: Ints  # rows of the agreeing reads
-
-    @property
-    def holds(self) -> bool:
-        """A live field and another one, with next to nothing against them."""
-        enough = len(self.live) >= 1 and len(self.fields) >= 2
-        return enough and len(self.against) * 5 <= len(self.fields)
+        counts = {"access": uses.reads + uses.writes, "read": uses.reads, "write": uses.writes}
+        return (address * self.scale + counts[self.moved_by] * self.increment + uses.sub) % _MODULUS
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +80,8 @@ def config_targets(uses: Uses, hardware: HardwareConfig, reaches: Sequence[Reach
 
 
 def _total(targets: list[Target]) -> float:
-    return sum(t.bits for t in targets)
+    """What the targets prove, less what every further target costs: of two models the simpler one is believed."""
+    return sum(t.bits for t in targets) - _TARGET_COST * max(0, len(targets) - 1)
 
 
 def _config_targets_of(
@@ -122,7 +110,7 @@ def _config_votes(uses: Uses, reads: Ints, hardware: HardwareConfig) -> tuple[In
             [
                 uses.data.value[index].view(np.int64),
                 uses.address[index].view(np.int64),
-                uses.since[index],
+                uses.reads[index] + uses.writes[index],
                 uses.sub[index],
             ]
         )
@@ -152,34 +140,6 @@ def _targets_of_group(
         if single.fields:
             targets.append(Target(CONFIG_SPACE, reach, int(delta), members, single.bits, config=evidence))
     return targets
-
-
-def config_evidence(data: Accesses, offset: Ints, hardware: HardwareConfig, reads: Ints) -> ConfigEvidence:
-    """Compare reads with what config space holds at `offset` (-1: not in config space)."""
-    agreeing: dict[int, float] = {}
-    against: set[int] = set()
-    live: set[int] = set()
-    rows: list[Ints] = []
-    for size in (4, 2, 1):
-        index = reads[(data.size[reads] == size) & (offset[reads] >= 0)]
-        if not len(index):
-            continue
-        expected, known = hardware.read(offset[index], size)
-        index, expected = index[known], expected[known]
-        equal = data.value[index] == expected
-        bits = information(expected, np.full(len(index), size, dtype=np.uint8))
-        told = equal & (bits > 0)
-        for where, worth in zip(offset[index[told]].tolist(), bits[told].tolist(), strict=True):
-            agreeing[where] = max(worth, agreeing.get(where, 0.0))
-            if (owner := int(hardware.bar[where])) >= 0 and size >= 2:
-                live.add(owner)
-        rows.append(data.row[index[told]])
-        absent = data.value[index] == np.uint64((1 << (8 * size)) - 1)  # a door still closed reads all ones
-        wrong = ~equal & ~absent & hardware.steady[offset[index]] & ((bits > 0) | (data.value[index] != 0))
-        against.update(offset[index[wrong]].tolist())
-    fields = tuple(sorted(agreeing))
-    row = np.unique(np.concatenate(rows)) if rows else np.zeros(0, dtype=np.int64)
-    return ConfigEvidence(sum(agreeing.values()), fields, tuple(sorted(live)), tuple(sorted(against)), row)
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,7 +221,10 @@ def _ranked(delta: Ints, value: Ints) -> Iterator[int]:
 def reaches_for(uses: Uses) -> list[Reach]:
     """The models worth trying for these uses: scales, and auto-increment where an address serves several accesses."""
     models = [Reach(scale) for scale in _SCALES]
-    if len(uses) and int(uses.since.max()) > 0:
-        width = int(np.bincount(uses.data.size).argmax())
-        models += [Reach(scale, step) for step in {width, 1} for scale in _SCALES]
+    width = int(np.bincount(uses.data.size).argmax()) if len(uses) else 0
+    read, written = bool((uses.reads > 0).any()), bool((uses.writes > 0).any())
+    kinds: list[Literal["access", "read", "write"]] = ["access"] if read or written else []
+    if read and written:
+        kinds += ["read", "write"]
+    models += [Reach(scale, step, kind) for kind in kinds for step in dict.fromkeys((width, 1)) for scale in _SCALES]
     return models

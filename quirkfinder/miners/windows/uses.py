@@ -16,21 +16,23 @@ from quirkfinder.miners.windows.candidates import Pair
 _HELPERS = 64
 _MOST_MODES = 6
 _MOST_HELPERS = 4
+_BESIDE = 3  # accesses between the two halves of an address
 
 
 @dataclass(frozen=True, slots=True)
 class Uses:
     """Columns of equal length.
 
-    `sub`: offset inside the data register in bytes; `since`: how many accesses to the data register lie between the
-    last write of the address and this one; `fresh`: it is the first of them.
+    `sub`: offset inside the data register in bytes; `reads` and `writes`: how many of each went to the data register
+    between the last write of the address and this access; `fresh`: it is the first of them.
     """
 
     data: Accesses
     sub: Ints
     address: Words
     address_row: Ints
-    since: Ints
+    reads: Ints
+    writes: Ints
     fresh: Flags
 
     def take(self, index: Ints | Flags) -> "Uses":
@@ -40,7 +42,8 @@ class Uses:
             self.sub[index],
             self.address[index],
             self.address_row[index],
-            self.since[index],
+            self.reads[index],
+            self.writes[index],
             self.fresh[index],
         )
 
@@ -66,7 +69,9 @@ def plain_uses(registers: Registers, pair: Pair) -> Uses:
         high_source = high_at[latest_high[both]]
         address = (accesses.value[high_source] << np.uint64(8 * registers.width(pair.address))) | address
         latest = np.maximum(source, high_source)
-    uses = Uses(accesses.take(data_at), sub, address, accesses.row[source], _since(latest), _fresh(latest))
+    data = accesses.take(data_at)
+    counted = (_since(latest, ~data.write), _since(latest, data.write))
+    uses = Uses(data, sub, address, accesses.row[source], *counted, _fresh(latest))
     if pair.address == pair.data:  # a register that only reads back what was written to it reaches nothing
         return uses.take(uses.data.value != uses.address)
     return uses
@@ -87,7 +92,7 @@ def commanded_uses(registers: Registers, pair: Pair) -> Uses:
     zeros = np.zeros(len(data_at), dtype=np.int64)
     # the write takes effect with the command, so that is its place in time
     data = replace(accesses.take(data_at), row=accesses.row[source])
-    writes = Uses(data, zeros, accesses.value[source], accesses.row[source], zeros, zeros == 0)
+    writes = Uses(data, zeros, accesses.value[source], accesses.row[source], zeros, zeros, zeros == 0)
     return _merged(reads, writes)
 
 
@@ -101,8 +106,20 @@ def other_halves(registers: Registers, pair: Pair) -> list[Pair]:
         other = high if low == pair.address else low
         at = registers.writes(other)
         if other != pair.data and len(at) and (registers.accesses.size[at] == width).all():
-            found.append(Pair(low, pair.data, pair.uses, high))
+            split = Pair(low, pair.data, pair.uses, high)
+            if _together(registers, split):
+                found.append(split)
     return found
+
+
+def _together(registers: Registers, pair: Pair) -> bool:
+    """Are both halves written together, most of the time, and does the upper one ever hold anything?"""
+    low, high = registers.writes(pair.address), registers.writes(pair.high if pair.high is not None else pair.address)
+    nearest: Ints = np.searchsorted(high, low)
+    before: Ints = low - high[np.maximum(nearest - 1, 0)]
+    after: Ints = high[np.minimum(nearest, len(high) - 1)] - low
+    beside = ((before > 0) & (before <= _BESIDE)) | ((after > 0) & (after <= _BESIDE))
+    return bool(beside.mean() >= 0.5) and bool(registers.accesses.value[high].any())
 
 
 def mode_registers(registers: Registers, pair: Pair) -> list[int]:
@@ -128,12 +145,12 @@ def _data(registers: Registers, pair: Pair) -> tuple[Ints, Ints]:
     return at, registers.accesses.place[at] - pair.data
 
 
-def _since(latest: Ints) -> Ints:
-    """Running number of each access among those with the same latest address write."""
-    position = np.arange(len(latest))
-    return (
-        np.asarray(position - np.maximum.accumulate(np.where(_fresh(latest), position, 0))) if len(latest) else latest
-    )
+def _since(latest: Ints, flag: Flags) -> Ints:
+    """How many of the flagged accesses lie before each one, among those with the same latest address write."""
+    if not len(latest):
+        return latest
+    before = np.cumsum(flag) - flag
+    return np.asarray(before - np.maximum.accumulate(np.where(_fresh(latest), before, 0)))
 
 
 def _fresh(latest: Ints) -> Flags:
@@ -155,7 +172,8 @@ def _merged(first: Uses, second: Uses) -> Uses:
             (first.sub, second.sub),
             (first.address, second.address),
             (first.address_row, second.address_row),
-            (first.since, second.since),
+            (first.reads, second.reads),
+            (first.writes, second.writes),
             (first.fresh, second.fresh),
         )
     ]

@@ -1,0 +1,102 @@
+"""Does what was read agree with config space?  The proof behind mirrors and windows to config space."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from quirkfinder.miners.accesses import Accesses, Ints
+from quirkfinder.miners.hardware import HardwareConfig
+from quirkfinder.miners.information import information, information_of
+
+_MOST_LEARNT = 20.0  # bits that the alignment of an address can prove
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigEvidence:
+    """How config space agrees with what was read, by dwords: distinct config offsets, each counted once."""
+
+    bits: float
+    fields: tuple[int, ...]  # dwords in which something informative agreed
+    live: tuple[int, ...]  # BARs (or windows of a bridge) whose host address was read at its place
+    against: tuple[int, ...]  # dwords that should stay put and disagreed
+    rows: Ints  # rows of the agreeing reads
+    learnt: tuple[tuple[int, int], ...] = ()  # (BAR, host address) that no inventory told and the card did
+
+    @property
+    def holds(self) -> bool:
+        """A live field and another one, with next to nothing against them."""
+        enough = len(self.live) >= 1 and len(self.fields) >= 2
+        return enough and len(self.against) * 5 <= len(self.fields)
+
+
+def config_evidence(data: Accesses, offset: Ints, hardware: HardwareConfig, reads: Ints) -> ConfigEvidence:
+    """Compare the reads at positions `reads` with what config space holds at `offset` (-1: not in config space)."""
+    agreeing: dict[int, float] = {}
+    against: set[int] = set()
+    right: set[int] = set()  # bytes that agreed
+    rows: list[Ints] = []
+    for size in (4, 2, 1):
+        index = reads[(data.size[reads] == size) & (offset[reads] >= 0)]
+        if not len(index):
+            continue
+        expected, known = hardware.read(offset[index], size)
+        index, expected = index[known], expected[known]
+        equal = data.value[index] == expected
+        bits = information(expected, np.full(len(index), size, dtype=np.uint8))
+        told = equal & (bits > 0)
+        for where in np.unique(offset[index[equal]]).tolist():
+            right.update(range(where, where + size))
+        for where, worth in zip(offset[index[told]].tolist(), bits[told].tolist(), strict=True):
+            agreeing[where] = max(worth, agreeing.get(where, 0.0))
+        rows.append(data.row[index[told]])
+        absent = data.value[index] == np.uint64((1 << (8 * size)) - 1)  # a door still closed reads all ones
+        wrong = ~equal & ~absent & hardware.steady[offset[index]] & ((bits > 0) | (data.value[index] != 0))
+        against.update((offset[index[wrong]] & ~3).tolist())
+    learnt: dict[int, int] = {}
+    for bar in hardware.open_bars:
+        value, found = _dword(data, offset, reads, bar.offset)
+        if value is None:
+            continue
+        if not bar.fits(value):
+            against.add(bar.offset)
+            continue
+        learnt[bar.index] = value & ~bar.flag_mask
+        agreeing[bar.offset] = min(_MOST_LEARNT, float(bar.size.bit_length()))
+        rows.append(data.row[found])
+    live = {*_live(right, hardware), *(b.index for b in hardware.open_bars if b.index in learnt and b.size >= 256)}
+    fields = tuple(sorted({where & ~3 for where in agreeing}))
+    row = np.unique(np.concatenate(rows)) if rows else np.zeros(0, dtype=np.int64)
+    return ConfigEvidence(
+        sum(agreeing.values()), fields, tuple(sorted(live)), tuple(sorted(against)), row, tuple(sorted(learnt.items()))
+    )
+
+
+def _dword(data: Accesses, offset: Ints, reads: Ints, where: int) -> tuple[int | None, Ints]:
+    """The dword read at config offset `where`, put together from reads of any width, and the positions of those reads.
+
+    None where bytes are missing or where different reads tell different things.
+    """
+    inside = reads[(offset[reads] >= where) & (offset[reads] + data.size[reads] <= where + 4)]
+    told: dict[int, int] = {}
+    keys = np.stack([offset[inside], data.size[inside].astype(np.int64), data.value[inside].astype(np.int64)])
+    for start, size, value in np.unique(keys, axis=1).T.tolist():
+        absent = value == (1 << (8 * size)) - 1
+        for byte in range(size):
+            part = (value >> (8 * byte)) & 0xFF
+            if not absent and told.setdefault(start - where + byte, part) != part:
+                return None, inside
+    if sorted(told) != [0, 1, 2, 3]:
+        return None, inside
+    return sum(part << (8 * at) for at, part in told.items()), inside
+
+
+def _live(right: set[int], hardware: HardwareConfig) -> tuple[int, ...]:
+    """BARs of whose address every byte that is not zero agreed, and which prove something."""
+    found = []
+    for owner in np.unique(hardware.bar[hardware.bar >= 0]).tolist():
+        owned = np.flatnonzero(hardware.bar == owner)
+        telling = [int(b) for b in owned[:4] if hardware.values[b]]
+        value = int.from_bytes(hardware.values[owned[:4]].tobytes(), "little")
+        if telling and all(b in right for b in telling) and information_of(value, 4) > 0:
+            found.append(owner)
+    return tuple(found)
