@@ -17,9 +17,9 @@ BINS = (0.0, 0.5, 0.7, 0.8, 0.9, 0.95, 0.99, 1.01)
 
 def quirkfinder(bundle: Path) -> Entry:
     """The findings document of quirkfinder for a bundle, as JSON-like data."""
-    from quirkfinder import analyze
+    from quirkfinder.analysis import analyze
 
-    document: Any = analyze(bundle)
+    document: Any = analyze([bundle])
     result: Entry = document if isinstance(document, dict) else document.to_dict()
     return result
 

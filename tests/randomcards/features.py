@@ -45,7 +45,7 @@ class Known:
     config: dict[int, set[int]]  # values each config byte was seen to have, outside QEMU's own fields
     direct: dict[tuple[int, int], set[int]]  # (BAR, byte offset): values read or written without any door
     unassigned: dict[int, int]  # BAR: logged unassigned accesses at its host address
-    dumped_neighbours: bool = False
+    dumped_neighbours: int = 0  # bytes of other functions' config space that are shown
 
     def config_agreement(self, uses: Sequence[Use]) -> tuple[int, int]:
         """Distinct telling bytes, and the dwords they lie in, that a door gave as config space has them."""
@@ -68,6 +68,10 @@ class Known:
         count, words = self.config_agreement(uses)
         return count >= 8 and words >= 3
 
+    def refutes_config(self, offset: int, value: int) -> bool:
+        """Is the dword seen not to be what config space has there?"""
+        return any(value >> 8 * k & 0xFF not in self.config.get(offset + k, {value >> 8 * k & 0xFF}) for k in range(4))
+
     def proves_bar(self, bar: int, uses: Sequence[Use]) -> bool:
         return self.direct_agreement(bar, uses) >= 4
 
@@ -76,6 +80,11 @@ def is_telling(use: Use) -> bool:
     """A value that does not turn up everywhere."""
     ones = (1 << 8 * use.size) - 1
     return use.value not in (0, ones) and (use.size < 2 or use.value > 0xFF)
+
+
+def significant_bits(value: int) -> int:
+    """Bits between the highest and the lowest one: how unlikely the value is by accident."""
+    return value.bit_length() - (value & -value).bit_length() + 1 if value else 0
 
 
 @dataclass
@@ -121,6 +130,13 @@ class Feature:
         region = self.card.roles[role]
         offset = self.card.regions[region].allocate(self.rng, length, align, limit)
         self.places.append((region, offset, offset + length - 1))
+        return region, offset
+
+    def beside(self, where: tuple[int, int], reach: int = 0x100) -> tuple[int, int]:
+        """(region, offset) of a free register not far from a place."""
+        region, near = where
+        offset = self.card.regions[region].allocate_near(self.rng, 4, 4, near, reach)
+        self.places.append((region, offset, offset + 3))
         return region, offset
 
     def word(self) -> int:

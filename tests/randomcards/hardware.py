@@ -116,6 +116,15 @@ class Region:
                 return start
         raise NoRoomError(f"no room for {length:#x} bytes in a region of {self.size:#x}")
 
+    def allocate_near(self, rng: Random, length: int, align: int, where: int, reach: int) -> int:
+        """A free stretch within `reach` bytes of a place, else anywhere."""
+        low, high = max(self.first, where - reach), min(self.first + self.size - length, where + reach)
+        free = [k for k in range(-(-low // align) * align, high + 1, align) if self.is_free(k, length)]
+        if not free:
+            return self.allocate(rng, length, align)
+        self.reserve(start := rng.choice(free), length)
+        return start
+
     def claim(self, start: int, length: int) -> None:
         """Take exactly this stretch."""
         if start + length > self.first + self.size or not self.is_free(start, length):

@@ -47,6 +47,7 @@ class Inventory:
     plan: str
     files: dict[str, str]
     config: dict[int, int]
+    dump: int  # bytes of each function's config space that `lspci -x…` printed
 
     @property
     def tells_host_bars(self) -> bool:
@@ -78,7 +79,8 @@ def build(rng: Random, card: Card, place: Place, dialect: Dialect, bus: int, pla
         "guest-info-mtree.txt": lambda: info_mtree(card, place, dialect),
     }
     files = {name: writers[name]() for name in PLANS[plan]}
-    return Inventory(plan, files, shown_config(card, PLANS[plan], dump))
+    printed = dump if "host-lspci-xxxx.txt" in files else 0
+    return Inventory(plan, files, shown_config(card, PLANS[plan], dump), printed)
 
 
 def _unit(size: int) -> str:

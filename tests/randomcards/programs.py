@@ -14,6 +14,7 @@ def config_offsets(card: Card, rng: Random, limit: int, size: int = 4) -> list[i
     values = card.config.values
     bars = [0x10 + 4 * b.index for b in card.bars.values()]
     filled = [k for k in range(0, min(limit, card.config.size), 4) if any(values[k : k + 4]) and k not in BAR_FIELDS]
+    bars += [k + 4 for k in bars if card.bars[(k - 0x10) // 4].kind == "memory64" and rng.random() < 0.6]
     wanted = {k for k in (*FAVOURITES, *bars) if k < limit}
     wanted |= set(rng.sample(filled, min(len(filled), rng.randint(5, 12))))
     if limit > 256:

@@ -11,7 +11,7 @@ from typing import Any
 
 from .closure import close
 from .dialects import Dialect
-from .features import Claim, Entry, Feature, Known, Level
+from .features import Claim, Entry, Feature, Known, Level, significant_bits
 from .guests import Event, Guest
 from .hardware import MASKS, Card, region_word
 from .inventories import Inventory
@@ -38,7 +38,7 @@ def known_from(guest: Guest, inventory: Inventory, dialect: Dialect) -> Known:
         config=config,
         direct=direct,
         unassigned=dict(guest.lost) if dialect.unassigned else {},
-        dumped_neighbours="host-lspci-xxxx.txt" in inventory.files,
+        dumped_neighbours=inventory.dump,
     )
 
 
@@ -99,7 +99,7 @@ def _address_words(guest: Guest, event: Event) -> Iterator[tuple[str, bool]]:
     for bar in guest.card.bars.values():
         low = bar.guest & MASKS[4]
         if bar.is_memory and low and value & ~0xF in (low, bar.guest):
-            yield "guest-bar", bar.guest == low and value == low
+            yield "guest-bar", bar.guest == low == value and significant_bits(low) >= 9
 
 
 def told(guest: Guest) -> Iterator[Claim]:

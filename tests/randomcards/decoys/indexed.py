@@ -28,7 +28,7 @@ class Indexed(Decoy):
         if self.window.shape.address_size == 1:
             self.window.data = (region, first + 1)
         if self.window.shape.command:
-            self.window.command = self.occupy("registers", 4)
+            self.window.command = self.beside(self.window.address)
         self.window.install()
 
     def storage(self) -> Storage:

@@ -37,6 +37,8 @@ class Mirror(Feature):
 
     width: int = 4
     role = "registers"
+    #: Bytes of ordinary registers on both sides that the driver reads, too: the evidence that the copy ends there.
+    margins: tuple[int, int] = (0, 0)
 
     def length(self) -> int:
         return 0x100
@@ -50,7 +52,10 @@ class Mirror(Feature):
     def build(self) -> None:
         self.size = self.length()
         align = self.rng.choice((self.size, 0x100, 0x40))
-        self.where = self.occupy(self.role, self.size, align)
+        before, after = self.margins
+        region, start = self.occupy(self.role, before + self.size + after, align)
+        self.where = (region, start + before)
+        self.around: dict[int, int] = {}  # what lies where config space would go on
         self.block = MirrorBlock(self.source(), self.config_offset())
         self.uses = self.block.uses
         self.card.regions[self.where[0]].place(self.where[1], self.size, self.block)
@@ -63,6 +68,14 @@ class Mirror(Feature):
     def run(self, guest: Guest) -> Iterator[None]:
         words: dict[int, int] = {}
         region, start = self.where
+        before, after = self.margins
+        for at in (*range(start - before, start, 4), *range(start + self.size, start + self.size + after, 4)):
+            value = self.word()
+            guest.write(region, at, value)
+            guest.read(region, at)
+            self.around[at - start + self.block.at] = value
+            if self.rng.random() < 0.5:
+                guest.config_read(at - start + self.block.at)
         for offset in self.thin(self.offsets()):
             value = guest.read(region, start + offset - self.block.at, self.width)
             words[offset & ~3] = words.get(offset & ~3, 0) | (value & MASKS[self.width]) << 8 * (offset & 3)
@@ -73,7 +86,13 @@ class Mirror(Feature):
 
     def claims(self, known: Known) -> Iterator[Claim]:
         level: Level = "required" if known.proves_config(self.uses) else "allowed"
-        yield Claim(level, mirror_entry(self.where, self.size, self.config_offset()))
+        first, last = self.config_offset(), self.config_offset() + self.size
+        region, start = self.where
+        if not any(at < first and known.refutes_config(at, v) for at, v in self.around.items()):
+            start, first = start - first, 0
+        if last < 0x100 and not any(at >= last and known.refutes_config(at, v) for at, v in self.around.items()):
+            last = 0x100  # nothing shows that it ends before
+        yield Claim(level, mirror_entry((region, start), last - first, first))
 
 
 @register
@@ -96,6 +115,7 @@ class SmallMirror(Mirror):
     """Only the 64 bytes of the header."""
 
     kind = "config-mirror-64"
+    margins = (0, 0x20)
 
     def length(self) -> int:
         return 0x40
@@ -133,6 +153,7 @@ class PartialMirror(Mirror):
     """A copy that starts in the middle of config space: the BARs and what follows."""
 
     kind = "config-mirror-partial"
+    margins = (0x10, 0x20)
 
     def length(self) -> int:
         return 0x70
@@ -157,8 +178,8 @@ class NeighbourMirror(Mirror):
         return [k for k in range(0, 0x100, 4) if any(values[k : k + 4]) and self.rng.random() < 0.8]
 
     def claims(self, known: Known) -> Iterator[Claim]:
-        told = {u.offset for u in self.uses if u.value not in (0, 0xFFFFFFFF)}
-        shown = known.dumped_neighbours and len(told) >= 5
+        told = {u.offset for u in self.uses if u.value not in (0, 0xFFFFFFFF) and u.offset < known.dumped_neighbours}
+        shown = len(told) >= 5
         yield Claim("required" if shown else "allowed", mirror_entry(self.where, 0x100, 0, self.neighbour().address))
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from ..features import Claim, Feature, Known, register
+from ..features import Claim, Feature, Known, register, significant_bits
 from ..guests import Guest
 from ..hardware import MASKS
 
@@ -53,7 +53,8 @@ class GuestBarSink(Sink):
     def build(self) -> None:
         super().build()
         memory = [b for b in self.card.bars.values() if b.is_memory]
-        self.bar = self.rng.choice([b for b in memory if b.guest < 1 << 32] or memory)
+        telling = [b for b in memory if b.guest < 1 << 32 and significant_bits(b.guest) >= 9]
+        self.bar = self.rng.choice(telling or memory)
         self.where = self.occupy("registers", 8, 8)
 
     def run(self, guest: Guest) -> Iterator[None]:

@@ -43,7 +43,7 @@ class WindowDoor(Feature):
         self.window.install()
 
     def place(self, role: str) -> None:
-        """Address and data side by side, in either order, or apart; the other registers anywhere near."""
+        """Address and data side by side, in either order, or a little apart; the other registers near them."""
         window, rng = self.window, self.rng
         limit = 0x1000 if role == "registers" and rng.random() < 0.5 else None
         region, first = self.occupy(role, 8, 8, limit)
@@ -52,12 +52,12 @@ class WindowDoor(Feature):
         if style < 0.25:
             window.address, window.data = window.data, window.address
         elif style < 0.4:
-            window.data = self.occupy(role, 4, 4, limit)
+            window.data = self.beside(window.address)
         if window.shape.mode:
-            window.mode = self.occupy(role, 4, 4, limit)
+            window.mode = self.beside(window.address)
         if window.shape.command:
-            window.command = self.occupy(role, 4, 4, limit)
-        window.switches = [self.occupy(role, 4, 4, limit) for _ in window.shape.switches]
+            window.command = self.beside(window.address)
+        window.switches = [self.beside(window.address) for _ in window.shape.switches]
 
     # -- the guest's program -------------------------------------------------------------------------------------
 

@@ -1,9 +1,11 @@
 """Windows onto config space and BARs, one kind for every way the registers are cut and worked."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
-from ..features import register
+from ..features import Claim, Known, Level, register
 from ..guests import Guest
+from ..hardware import MASKS
 from ..windowing import Shape, Target
 from .window_door import WindowDoor
 
@@ -100,6 +102,13 @@ class SplitAddress(WindowDoor):
     def targets(self) -> list[Target]:
         match = self.rng.choice((0x88000, 0x10000) if self.form.address_size == 4 else (0x4000, 0x1800))
         return [Target("config", match, 0xFF)]
+
+    def claims(self, known: Known) -> Iterator[Claim]:
+        """One address of both halves, or the low half with the high one as a selector: either is right."""
+        target = self.window.targets[0]
+        low = replace(target, match=target.match & MASKS[self.form.address_size // 2])
+        level: Level = "required" if self.proven(target, known) else "allowed"
+        yield Claim(level, self.window.entry([target.entry(), low.entry()]))
 
 
 @register
