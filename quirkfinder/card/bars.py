@@ -2,13 +2,16 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
+
+import polars as pl
 
 from quirkfinder.card.draft import Draft
 from quirkfinder.card.guests import GuestBar, mtree_mapped
 from quirkfinder.card.hosts import Function
 from quirkfinder.card.listening import Stay, joined_spans, mapped_spans, visible
 from quirkfinder.card.model import Bar, BarKind, Contradiction, Placement, Position, Span
-from quirkfinder.card.rows import Row
+from quirkfinder.card.rows import Row, quiet
 from quirkfinder.events import ROM
 from quirkfinder.inventory.facts import Facts, InventoryBar
 
@@ -17,6 +20,7 @@ from quirkfinder.inventory.facts import Facts, InventoryBar
 class Sources:
     """What the BARs of one card are put together from."""
 
+    events: pl.DataFrame
     draft: Draft
     host: Function | None
     host_bars: dict[int, InventoryBar]
@@ -50,9 +54,9 @@ def _bar(sources: Sources, index: int) -> Bar:
     kind = _kind(draft, index, host, told)
     size = _size(sources, index, host, told)
     placements = tuple(_placements(sources, index, kind, size, told))
-    guest = next((p.address for p in reversed(placements) if p.address is not None), None)
+    guest = draft.header.address(index)
     if guest is None:
-        guest = draft.header.address(index)
+        guest = next((p.address for p in reversed(placements) if p.address is not None), None)
     _compare_guest(sources, index, placements, told)
     prefetchable = draft.header.prefetchable.get(index)
     return Bar(
@@ -103,7 +107,7 @@ def _placements(
     draft = sources.draft
     followed = draft.placements.get(index, [])
     if followed or draft.header.registers[index].value is not None:
-        yield from followed if kind == "io" else visible(followed, sources.listener)
+        yield from followed if kind == "io" else visible(followed, sources.listener, partial(quiet, sources.events))
         return
     if sources.dispatched.get(index):
         yield from sources.dispatched[index]

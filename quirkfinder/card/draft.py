@@ -114,7 +114,8 @@ def _draft(events: pl.DataFrame, key: str | None, rows: list[Row], accesses: lis
 def _read_header(
     sizes: dict[int, int], rows: Sequence[Row], accesses: Sequence[Row], kinds: dict[int, BarKind]
 ) -> HeaderReader:
-    header = HeaderReader(sizes, kinds)
+    switched = any(row.address is not None and row.address < 6 for row in accesses)
+    header = HeaderReader(sizes, kinds, switched=switched)
     steps = [row for row in rows if row.event in ("reset", "bar_map", "bar_unmap")]
     for row in sorted([*steps, *accesses], key=lambda r: r.row):
         header.feed(row)

@@ -5,7 +5,7 @@ trapped as `SKIPPING` (hw/vfio/listener.c; hw/vfio/common.c before 10.1).  A BAR
 MSI-X table or by quirks; together they fill it.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from quirkfinder.card.model import Placement, Span
@@ -78,11 +78,14 @@ def bursts(rows: Iterable[Row]) -> Iterator[list[Row]]:
         yield group
 
 
-def visible(placements: Sequence[Placement], rows: Iterable[Row]) -> tuple[Placement, ...]:
+def visible(
+    placements: Sequence[Placement], rows: Iterable[Row], quiet: Callable[[int, int], bool]
+) -> tuple[Placement, ...]:
     """Placements, cut where the listener shows that the guest cannot reach the BAR although its registers say so.
 
     That is so after a reset that left no line, and behind a bridge whose window is closed.  Only a range that was there
-    and went is believed: not everything small appears in the listener's lines.
+    and went is believed: not everything small appears in the listener's lines.  `quiet`: are there no accesses of the
+    guest between two rows? An absence that nobody noticed (the guest asking for the size) is none.
     """
     current = MemoryMap()
     found: list[Placement] = []
@@ -99,7 +102,11 @@ def visible(placements: Sequence[Placement], rows: Iterable[Row]) -> tuple[Place
         meant = _meant(placements, burst[0].row)
         there = meant is not None and current.covers(meant)
         if there and seen and found[-1].address is None:
-            found.append(Placement(burst[0].row, meant, burst[0].position))
+            gone = found[-1]
+            if quiet(gone.row, burst[0].row):
+                found.pop()
+            else:
+                found.append(Placement(burst[0].row, meant, burst[0].position))
         elif meant is not None and not there and seen and found[-1].address is not None:
             found.append(Placement(burst[0].row, None, burst[0].position))
         seen = seen or there

@@ -51,6 +51,7 @@ def build_machine(events: pl.DataFrame, facts: Sequence[Facts]) -> Machine:
         notes += [note] if note else []
         host = sides.matched.get(draft.name)
         sources = Sources(
+            events,
             draft,
             host,
             sides.bars(draft),

@@ -38,15 +38,17 @@ class HeaderReader:
 
     `sizes`: bytes of every region as the kernel told QEMU (0: no such BAR), for what the registers leave open.  A log
     without them began when the device was already there: then an address that the guest only reads was there before.
+    `switched`: does the log show the command register at all? A log with the beginning then sees it switched on.
     """
 
-    def __init__(self, sizes: dict[int, int], kinds: dict[int, BarKind] | None = None) -> None:
+    def __init__(self, sizes: dict[int, int], kinds: dict[int, BarKind], *, switched: bool = False) -> None:
         self._sizes = sizes
-        self.kinds: dict[int, BarKind] = {ROM: "rom", **(kinds or {})}
+        self.kinds: dict[int, BarKind] = {ROM: "rom", **kinds}
         self.prefetchable: dict[int, bool] = {}
         self.registers = {index: Register() for index in range(ROM + 1)}
-        self.command: int | None = None
         self._joined_late = not sizes
+        # None: not known, taken to be on.
+        self.command: int | None = 0 if switched and sizes else None
 
     def feed(self, row: Row) -> None:
         """One event: `config_read`, `config_write`, `reset`, `bar_map` or `bar_unmap`."""
@@ -82,7 +84,7 @@ class HeaderReader:
     def address(self, index: int) -> int | None:
         """The address the registers hold, whether it is decoded or not; None: none, or not known."""
         low = self.registers[index].value
-        if low is None or self.is_upper(index):
+        if low is None or self.is_upper(index) or self._is_probed(index):
             return None
         size = self._sizes.get(index) or self.size(index)
         keep = ~(size - 1) if size and size & (size - 1) == 0 else -1
@@ -94,7 +96,7 @@ class HeaderReader:
         high = (self.registers[index + 1].value or 0) if self._wide(index) else 0
         base = (low & ~0xF | high << 32) & keep
         last = base + (size or 1) - 1
-        limit = (1 << 64) - 1 if self._wide(index) else _ALL_ONES
+        limit = (1 << 64) - 1 if kind == "memory64" or high else _ALL_ONES
         return base if base and last < limit else None
 
     def is_upper(self, index: int) -> bool:
@@ -107,6 +109,11 @@ class HeaderReader:
             return kind == "memory64"
         # No flags were seen. A 64-bit BAR is followed by a region of no size; a write there can only be its half.
         return bool(self._sizes.get(index)) and self._sizes.get(index + 1) == 0
+
+    def _is_probed(self, index: int) -> bool:
+        """Does the BAR hold all ones at the moment, so that the guest learns its size?"""
+        halves = (index, index + 1) if self._wide(index) else (index,)
+        return any(self.registers[half].probing for half in halves)
 
     def _reset(self) -> None:
         self.command = 0
@@ -210,8 +217,7 @@ class HeaderReader:
         if register.value is None or self.is_upper(index):
             return
         current = register.moved[-1][0].address if register.moved else None
-        halves = (index, index + 1) if self._wide(index) else (index,)
-        if any(self.registers[half].probing for half in halves):
+        if self._is_probed(index):
             # Decoding may be on while the guest asks for the size; nobody uses the BAR then, so it stays where it was.
             if current is not None and not self._decoded(index, current):
                 _place(register, None, row)

@@ -79,7 +79,7 @@ def map_rows(events: pl.DataFrame) -> list[Row]:
 def header_rows(events: pl.DataFrame) -> list[Row]:
     """Config accesses that touch the command register or a base address register.
 
-    An access that repeats the one before to the same four bytes says nothing new (drivers poll) and is left out.
+    A read that repeats the access before it to the same four bytes says nothing new (drivers poll) and is left out.
     """
     first, end = pl.col("address"), pl.col("address") + pl.col("size")
     header = (
@@ -88,16 +88,17 @@ def header_rows(events: pl.DataFrame) -> list[Row]:
         & (first < 0x34)
         & (((first < 0x06) & (end > 0x04)) | ((first < 0x28) & (end > 0x10)) | (end > 0x30))
     )
-    touched = numbered(events).filter(header)
-    return rows_of(_without_repeats(touched))
+    touched = numbered(events).filter(header | kinds(("reset",)))
+    return rows_of(_without_repeats(touched).filter(kinds(CONFIG_ACCESSES)))
 
 
 def _without_repeats(frame: pl.LazyFrame) -> pl.LazyFrame:
+    """Leaves out reads that repeat the access before them to the same four bytes, unless a reset lies between."""
     same = ("event", "address", "size", "value")
-    place = [pl.col("device"), pl.col("address") // 4]
+    place = [pl.col("device"), pl.col("address") // 4, kinds(("reset",)).cum_sum()]
     repeated = pl.all_horizontal([pl.col(name).eq_missing(pl.col(name).shift(1).over(place)) for name in same])
     # The first access to a place has nothing before it: its shifted columns are null, and the event never is.
-    return frame.filter(~repeated)
+    return frame.filter(~(repeated & kinds(("config_read",))))
 
 
 def capability_writes(events: pl.DataFrame, device: str | None, offset: int) -> list[Row]:

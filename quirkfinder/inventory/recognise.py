@@ -14,6 +14,7 @@ _TRACE = re.compile(
 )
 _INFO_BAR = re.compile(r"^\s*BAR\d: .*(?:\[0x|\(not mapped\))")
 _LONGEST_LINE = 4096
+_HEAD = 64 << 10
 
 #: kind of line -> (role, format, how many of them it takes to be sure)
 _FORMATS: dict[str, tuple[Role, str, int]] = {
@@ -41,12 +42,15 @@ def recognise(head: bytes) -> tuple[Role, str] | None:
     if b"\0" in head[:4096]:
         return None
     counts: Counter[str] = Counter()
+    full = len(head) >= _HEAD
     for _, line in numbered_lines(head):
         if line and len(line) <= _LONGEST_LINE:
             counts[_kind(line)] += 1
         elif len(line) > _LONGEST_LINE and commandline.COMMAND.search(line[:_LONGEST_LINE]):
             counts["command"] += 1
-    return _judge(counts)
+    found = _judge(counts)
+    # A file that goes on and on after a command line is the log of that machine.
+    return None if full and found is not None and found[1] == "qemu-command-line" else found
 
 
 def _kind(line: str) -> str:
