@@ -82,12 +82,18 @@ def _no_trace(records: Iterable[InputRecord], failures: list[str]) -> NoUsableIn
 
 
 def _listings(sources: Sequence[inputs.Source]) -> tuple[list[Facts], list[str]]:
-    """Facts from host and guest listings, and the text of small files of no known kind (a command line, a note)."""
+    """Facts from host and guest listings, also those quoted above a log, and the text of command lines and notes."""
     facts: list[Facts] = []
     texts: list[str] = []
     for position, source in enumerate(sources):
         if source.role in ("host", "guest"):
-            facts.append(inventory.parse(source.read(), source.role, source.format, position))
+            content = source.read()
+            facts.append(inventory.parse(content, source.role, source.format, position))
+            if source.format in ("qemu-command-line", "monitor", "mixed"):
+                texts.append(content[: 1 << 16].decode("utf-8", "replace"))
+        elif source.role == "trace":
+            quoted = inventory.quoted(source.read(limit=1 << 16), position)
+            facts += [quoted] if quoted is not None else []
         elif source.role == "other" and not source.problem:
             texts.append(source.read(limit=1 << 16).decode("utf-8", "replace"))
     return facts, texts

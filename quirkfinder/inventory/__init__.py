@@ -13,7 +13,7 @@ from quirkfinder.inventory.facts import (
     ResourceSpan,
     Role,
 )
-from quirkfinder.inventory.parse import as_guest, parse
+from quirkfinder.inventory.parse import as_guest, parse, quoted
 from quirkfinder.inventory.recognise import recognise
 
 __all__ = [
@@ -30,5 +30,6 @@ __all__ = [
     "Role",
     "as_guest",
     "parse",
+    "quoted",
     "recognise",
 ]

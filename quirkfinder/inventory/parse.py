@@ -93,6 +93,16 @@ def parse(text: bytes, role: Role, format: str, input: int = 0) -> Facts:  # noq
     )
 
 
+def quoted(head: bytes, input: int = 0) -> Facts | None:  # noqa: A002 - the schema's word
+    """Listings and a command line in the beginning of a file that is a log: mails and bug reports hold both.
+
+    None where there are none.  The log's own lines are not counted as unrecognised.
+    """
+    facts = parse(head, "host", "quoted", input)
+    told = (facts.functions, facts.guest_functions, facts.memory, facts.ports, facts.mtree, facts.devices)
+    return replace(facts, unrecognised=0, unrecognised_lines=()) if any(told) else None
+
+
 def as_guest(facts: Facts) -> Facts:
     """The same facts with the `lspci` functions taken as the guest's own."""
     inside = tuple(f for f in facts.functions if f.source != "resource")

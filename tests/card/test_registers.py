@@ -358,8 +358,8 @@ def test_every_access_finds_the_bar_where_the_registers_say(
         row = log.access(index)
         expected += [(row, i, a if on else None) for i, a in held.items()]
     card = only_card(log)
-    for row, index, address in expected:
+    for row, index, placed in expected:
         bar = card.bar(index)
         assert bar is not None
-        assert bar.guest_at(row) == address
+        assert bar.guest_at(row) == placed
         assert bar.guest == held[index] or not any(p.address for p in bar.placements)

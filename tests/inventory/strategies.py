@@ -6,7 +6,7 @@ from tests.inventory.render import ROM, Bar, Function
 
 
 @st.composite
-def bar_sets(draw: st.DrawFn, *, roms: bool = True) -> tuple[Bar, ...]:
+def bar_sets(draw: st.DrawFn, roms: bool = True) -> tuple[Bar, ...]:
     """BARs by index; 64-bit ones leave the next index free."""
     bars = []
     at32, at64, at_port = draw(st.integers(1, 0x10)) << 28, draw(st.integers(1, 0x100)) << 34, 0x1000
@@ -38,13 +38,14 @@ _IDS = st.integers(1, 0xFFFE)
 
 
 @st.composite
-def functions(draw: st.DrawFn, *, roms: bool = True) -> Function:
+def functions(draw: st.DrawFn, roms: bool = True) -> Function:
     """One function at any address."""
     bus, device, number = draw(st.integers(0, 255)), draw(st.integers(0, 31)), draw(st.integers(0, 7))
     bars = draw(bar_sets(roms=roms))
     memory = [bar for bar in bars if bar.kind.startswith("memory") and bar.size >= 0x1000]
     msix = None
-    if memory and draw(st.booleans()):
+    with_table = draw(st.booleans())
+    if memory and with_table:
         msix = (draw(st.integers(1, 64)), draw(st.sampled_from(memory)).index, 0x0, 0x800)
     return Function(
         f"0000:{bus:02x}:{device:02x}.{number:x}",

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from quirkfinder.inventory import Facts, HostFunction, InventoryBar, parse, recognise
+from quirkfinder.inventory import Facts, HostFunction, InventoryBar, parse, quoted, recognise
 
 DATA = Path(__file__).parent / "data"
 
@@ -320,3 +320,21 @@ def test_positions_are_lines_of_the_file() -> None:
     assert facts.input == 3
     assert [b.line for b in facts.guest_functions[0].bars] == [5, 6, 7, 8]
     assert facts.lines == 9
+
+
+def test_listings_above_a_log() -> None:
+    """A bug report: what lspci says, then the trace. The file is a log; its beginning is a listing all the same."""
+    log = b"vfio_region_read  (0000:03:00.0:region0+0x10, 4) = 0xfee00000\n" * 500
+    report = (DATA / "mail.txt").read_bytes() + (DATA / "command-libvirt.txt").read_bytes() + log
+    assert recognise(report) is None
+    facts = quoted(report, 2)
+    assert facts is not None
+    assert (facts.input, facts.unrecognised) == (2, 0)
+    assert [f.address for f in facts.functions] == ["0000:03:00.0"]
+    assert facts.devices[0].option("id") == "hostdev0"
+    assert quoted(log) is None
+
+
+def test_a_command_line_with_megabytes_below_it_is_a_log() -> None:
+    command = (DATA / "command-libvirt.txt").read_bytes()
+    assert recognise((command + b"some other output\n" * 5000)[: 64 << 10]) is None
