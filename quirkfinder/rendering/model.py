@@ -106,10 +106,15 @@ def _address_sink(p: Parameters) -> list[str]:
 
 
 def _host_address_access(p: Parameters) -> list[str]:
-    reads, writes = words.plain(p.get("reads")), words.plain(p.get("writes"))
-    span = f"{words.plain(p.get('first_address'))} to {words.plain(p.get('last_address'))}"
-    kind = "ports" if p.get("space") == "io" else "addresses"
-    sentences = [f"{reads} reads and {writes} writes at {kind} {span}, where {words.bar(p.get('bar'))} is on the host"]
+    counts = [
+        words.plain(p.get(key)) + f" {key}" if number is None else words.count(number, key.removesuffix("s"))
+        for key in ("reads", "writes")
+        for number in (words.number(p.get(key)),)
+    ]
+    first, last = words.plain(p.get("first_address")), words.plain(p.get("last_address"))
+    kind = "port" if p.get("space") == "io" else "address"
+    span = f"{kind} {first}" if first == last else f"{kind}{'s' if kind == 'port' else 'es'} {first} to {last}"
+    sentences = [f"{' and '.join(counts)} at {span}, where {words.bar(p.get('bar'))} is on the host"]
     if p.get("source") is not None:
         sentences.append(f"the guest learnt the address through {words.plain(p['source'])}")
     return sentences

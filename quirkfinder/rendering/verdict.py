@@ -91,7 +91,8 @@ def _leaks(claims: list[Finding]) -> list[str]:
     if len(leaks) == 1:
         alone = sum(f.kind in words.BACK_DOORS for f in claims) == 1
         return [f"{'It' if alone else 'One of them'} hands the guest host addresses{of}."]
-    return [f"{len(leaks)} of them hand the guest host addresses{of}."]
+    all_of = len(leaks) == sum(f.kind in words.BACK_DOORS for f in claims)
+    return [f"{'All' if all_of else len(leaks)} of them hand the guest host addresses{of}."]
 
 
 def _consequences(claims: list[Finding]) -> list[str]:

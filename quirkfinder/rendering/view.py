@@ -4,6 +4,7 @@ Everything is plain text as the document has it.  Each renderer escapes it for i
 """
 
 from dataclasses import dataclass
+from itertools import takewhile
 
 from quirkfinder.findings.document import BarRecord, DeviceRecord, Evidence, Finding, Findings
 from quirkfinder.rendering import words
@@ -77,7 +78,7 @@ class View:
     unrecognised_lines: tuple[Quoted, ...]
 
 
-def view(document: Findings, lines: int = 6) -> View:
+def view(document: Findings, lines: int = 4) -> View:
     """Arranges a document; of each finding's evidence the first `lines` are kept, the rest is counted."""
     views = [
         finding_view(document, finding, number, lines) for number, finding in enumerate(ordered(document), start=1)
@@ -126,11 +127,20 @@ def finding_view(document: Findings, finding: Finding, number: int, lines: int |
 
 
 def quoted(document: Findings, line: Evidence) -> Quoted:
-    return Quoted(f"{document.inputs[line.input].path}:{line.line}", line.text or "", line.note or "")
+    """A line of evidence; files are named from the folder that all inputs share, which `subject` names."""
+    path = document.inputs[line.input].path.removeprefix(shared_folder(document))
+    return Quoted(f"{path}:{line.line}", line.text or "", line.note or "")
+
+
+def shared_folder(document: Findings) -> str:
+    """The folder below which all inputs lie, ending in a slash; empty where there is none."""
+    folders = [record.path.split("/")[:-1] for record in document.inputs]
+    shared = [names[0] for names in takewhile(lambda names: len(set(names)) == 1, zip(*folders, strict=False))]
+    return "/".join([*shared, ""])
 
 
 def subject(document: Findings) -> str:
-    """What was read: `1 trace of 26 579 lines (QEMU 11.1.3), 1 host and 1 guest inventory`."""
+    """What was read: `run/: 1 trace of 26 579 lines (QEMU 11.1), 1 host inventory, 1 guest inventory`."""
     traces = [r for r in document.inputs if r.role == "trace"]
     lines = words.count(sum(r.lines for r in traces), "line")
     version = qemu_version(document)
@@ -141,7 +151,8 @@ def subject(document: Findings) -> str:
         parts.append(
             words.count(files, f"{role} inventory", f"{role} inventories") if files else f"no {role} inventory"
         )
-    return ", ".join(parts)
+    folder = shared_folder(document)
+    return (f"{folder}: " if folder else "") + ", ".join(parts)
 
 
 def qemu_version(document: Findings) -> str:
@@ -194,5 +205,6 @@ def _unrecognised(document: Findings) -> tuple[Quoted, ...]:
     for sample in words.objects(document.statistics.get("unrecognised")):
         position, line = sample.get("input"), sample.get("line")
         if isinstance(position, int) and 0 <= position < len(document.inputs):
-            samples.append(Quoted(f"{document.inputs[position].path}:{line}", words.plain(sample.get("text"))))
+            path = document.inputs[position].path.removeprefix(shared_folder(document))
+            samples.append(Quoted(f"{path}:{line}", words.plain(sample.get("text"))))
     return tuple(samples)

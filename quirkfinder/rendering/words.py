@@ -4,6 +4,7 @@ Values come from documents that may be from anywhere: only the contract's requir
 where the contract leaves a type open anything may stand.  Nothing here fails on such a value; it is shown as it is.
 """
 
+import re
 from typing import Any
 
 from quirkfinder.findings.document import BarRecord, Finding
@@ -28,6 +29,7 @@ ACCIDENTS = ("identity-mapped-bar", "address-collision")
 HARMLESS = ("indexed-registers", "unassigned-access")
 _UNITS = ((1 << 40, "TiB"), (1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB"))
 _SHOWN = 120  # characters of a value of unknown shape
+_WORD = re.compile(r"[a-z]+(?=[ ,.]|$)")
 CONFIG_BARS = range(0x10, 0x28)  # PCI 3.0 section 6.1: base address registers of a type 0 header
 
 
@@ -103,16 +105,16 @@ def bars(indices: list[object]) -> str:
 
 
 def place(where: object, offset: object) -> str:
-    """`BAR4+0x10`; a VGA port is an absolute number: `VGA port 0x3c3`."""
+    """`bar4+0x10`; in config space `config space at 0x10`; a VGA port is an absolute number: `VGA port 0x3c3`."""
     if where == "vga":
         value = number(offset)
         return f"VGA {'memory' if value is not None and value >= 0xA0000 else 'port'} {plain(offset)}"
-    return f"{region(where)}+{plain(offset)}" if where != "config" else f"config space at {plain(offset)}"
+    return f"config space at {plain(offset)}" if where == "config" else f"{plain(where)}+{plain(offset)}"
 
 
 def sentence(text: str) -> str:
-    """A claim as it stands at the start of a line: with a capital letter."""
-    return text[:1].upper() + text[1:]
+    """A claim as it stands at the start of a line: with a capital, unless it starts with a name (`bar0+0x10`)."""
+    return text[:1].upper() + text[1:] if _WORD.match(text) else text
 
 
 def likelihood(finding: Finding) -> str:
@@ -134,7 +136,7 @@ def bar_note(record: BarRecord, others: tuple[BarRecord, ...]) -> str:
     notes = [
         f"guest address lies where {bar(other.index)} is on the host"
         for other in others
-        if other.index != record.index and is_io(other) == is_io(record) and _overlap(record, other)
+        if other.index != record.index and is_io(other) == is_io(record) and overlap(record, other)
     ]
     if record.host is None:
         notes.append("host address not known")
@@ -145,7 +147,7 @@ def is_io(record: BarRecord) -> bool:
     return record.kind == "io"
 
 
-def _overlap(guest: BarRecord, host: BarRecord) -> bool:
+def overlap(guest: BarRecord, host: BarRecord) -> bool:
     if guest.guest is None or guest.size is None or host.host is None or host.size is None:
         return False
     return guest.guest < host.host + host.size and host.host < guest.guest + guest.size

@@ -14,7 +14,7 @@ from quirkfinder.findings.document import Findings
 from tests.conftest import shared
 from tests.documents import Json, documents, example
 
-FEW = settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+FEW = settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def validator() -> jsonschema.Draft202012Validator:
@@ -88,7 +88,7 @@ def refers_beyond_inputs(data: dict[str, Any]) -> bool:
 
 
 @given(damaged())
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 def test_the_reader_accepts_exactly_what_the_schema_accepts(data: dict[str, Any]) -> None:
     valid = validator().is_valid(data) and not refers_beyond_inputs(data)
     complaint = ""

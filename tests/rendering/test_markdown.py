@@ -44,4 +44,4 @@ def test_text_is_wrapped_for_mail_outside_code_and_tables() -> None:
 
 def test_log_lines_stand_in_fences_with_file_and_line() -> None:
     report = markdown(example_findings())
-    assert "\nrun/qemu.log:1205: vfio_region_read  (0000:01:00.0:region4+0x4, 4) = 0xd000000c\n" in report
+    assert "\nqemu.log:1205: vfio_region_read  (0000:01:00.0:region4+0x4, 4) = 0xd000000c\n" in report

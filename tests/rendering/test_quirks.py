@@ -17,7 +17,7 @@ def test_a_missing_quirk_stands_first_and_names_what_it_would_have_covered() -> 
     document = example_findings()
     text = audit_list(audit(document), document)
     assert text.startswith("0000:01:00.0  ati-bar4-window: NOT AT WORK (")
-    assert "  covers   window/1002:6779/BAR4+0x0/BAR4+0x4\n" in text
+    assert "  covers   window/1002:6779/bar4+0x0/bar4+0x4\n" in text
 
 
 def entry(**changes: object) -> AuditEntry:

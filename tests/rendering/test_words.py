@@ -10,7 +10,7 @@ from quirkfinder.rendering import words
 from quirkfinder.rendering.known import known_quirk, trap_cost
 from quirkfinder.rendering.model import model
 from quirkfinder.rendering.verdict import advice, verdict
-from quirkfinder.rendering.view import qemu_version
+from quirkfinder.rendering.view import qemu_version, shared_folder
 from tests.documents import Json, documents, example, example_findings
 
 
@@ -41,7 +41,7 @@ def test_any_value_has_words(value: object, shown: str) -> None:
 @pytest.mark.parametrize(
     ("region", "offset", "shown"),
     [
-        ("bar4", "0x10", "BAR4+0x10"),
+        ("bar4", "0x10", "bar4+0x10"),
         ("config", "0x10", "config space at 0x10"),
         ("vga", "0x3c3", "VGA port 0x3c3"),
         ("vga", "0xa0000", "VGA memory 0xa0000"),
@@ -91,26 +91,30 @@ def finding(kind: str, **parameters: object) -> Finding:
         (
             "config-mirror",
             {"region": "bar0", "offset": "0x88000", "size": "0x100", "config_offset": "0x0", "function": "bridge"},
-            "BAR0+0x88000 shows 256 bytes of config space of bridge from 0x0 on",
+            "bar0+0x88000 shows 256 bytes of config space of bridge from 0x0 on",
         ),
         (
             "bar-alias",
             {"region": "bar4", "offset": "0x0", "size": "0x100", "target_region": "bar2", "target_offset": "0x0"},
-            "BAR4+0x0 and BAR2+0x0 are the same 256 bytes",
+            "bar4+0x0 and bar2+0x0 are the same 256 bytes",
         ),
         (
             "paged-window",
             {"region": "bar0", "bank": {"offset": "0x4", "size": 4}, "offset": "0x8", "size": "0x8", "shift": 12}
             | {"target_region": "bar2"},
-            "BAR0+0x8, 8 bytes, shows BAR2 at (bank << 12)",
+            "bar0+0x8, 8 bytes, shows BAR2 at (bank << 12)",
         ),
         (
             "address-leak",
             {"region": "bar2", "offset": "0x100", "size": 4, "bar": 0, "shift": 0},
-            "a read of BAR2+0x100, 4 bytes, is the host address of BAR0",
+            "a read of bar2+0x100, 4 bytes, is the host address of BAR0",
         ),
         ("address-sink", {"region": "bar0", "what": "msi-address", "sites": ["0x1", "0x2"]}, "BAR0 at 0x1, 0x2"),
-        ("host-address-access", {"bar": 1, "space": "io", "reads": 1, "writes": 2}, "1 reads and 2 writes at ports"),
+        (
+            "host-address-access",
+            {"bar": 1, "space": "io", "reads": 1, "writes": 2, "first_address": "0x1", "last_address": "0x2"},
+            "1 read and 2 writes at ports",
+        ),
         ("unassigned-access", {"what": "ever"}, "what: ever"),
     ],
 )
@@ -185,6 +189,30 @@ def test_the_version_that_wrote_the_log(qemu: object, shown: str) -> None:
     data = example()
     data["statistics"]["qemu"] = qemu
     assert qemu_version(Findings.from_dict(data)) == shown
+
+
+@pytest.mark.parametrize(
+    ("paths", "folder"),
+    [
+        (["qemu.log"], ""),
+        (["run/qemu.log"], "run/"),
+        (["run/a/qemu.log", "run/b/lspci"], "run/"),
+        (["run1/qemu.log", "run2/lspci"], ""),
+        (["/x/run/qemu.log", "/x/run/lspci"], "/x/run/"),
+        ([], ""),
+    ],
+)
+def test_files_are_named_from_the_folder_they_share(paths: list[str], folder: str) -> None:
+    records = tuple(dataclasses.replace(example_findings().inputs[0], path=path) for path in paths)
+    assert shared_folder(dataclasses.replace(example_findings(), inputs=records)) == folder
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [("a read of", "A read of"), ("bar0+0x4 selects", "bar0+0x4 selects"), ("BAR2 lies", "BAR2 lies"), ("", "")],
+)
+def test_a_claim_starts_like_a_sentence_unless_with_a_name(text: str, shown: str) -> None:
+    assert words.sentence(text) == shown
 
 
 def without(*kinds: str) -> Json:
