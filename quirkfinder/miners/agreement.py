@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from quirkfinder.miners.accesses import Accesses, Ints
+from quirkfinder.miners.accesses import Accesses, Flags, Ints
 from quirkfinder.miners.information import information
 
 
@@ -35,10 +35,11 @@ NOTHING = Agreement(0.0, 0, 0, 0, (), np.zeros(0, dtype=np.int64))
 _MOST_PAIRS = 64
 
 
-def agreement(direct: Accesses, mapped: Accesses, location: Ints) -> Agreement:
+def agreement(direct: Accesses, mapped: Accesses, location: Ints, echo: Flags | None = None) -> Agreement:
     """Check `mapped`, whose elements are claimed to reach `location` (places), against `direct` accesses to them.
 
-    Only accesses of equal size at equal location are compared: a byte read of a dword says little and costs clarity.
+    `echo` marks mapped reads that prove nothing, because they return what the guest wrote there itself.  Only accesses
+    of equal size at equal location are compared: a byte read of a dword says little and costs clarity.
     """
     direct = direct.take(np.isin(direct.place, location))
     if not len(direct) or not len(mapped):
@@ -49,12 +50,13 @@ def agreement(direct: Accesses, mapped: Accesses, location: Ints) -> Agreement:
     value = np.concatenate([direct.value, mapped.value])
     write = np.concatenate([direct.write, mapped.write])
     other = np.concatenate([np.zeros(len(direct), np.bool_), np.ones(len(mapped), np.bool_)])
+    void = np.concatenate([np.zeros(len(direct), np.bool_), np.zeros(len(mapped), np.bool_) if echo is None else echo])
     order = np.lexsort([row, size, place])
     place, row, size, value, write, other = (a[order] for a in (place, row, size, value, write, other))
     start = np.append(True, (place[1:] != place[:-1]) | (size[1:] != size[:-1]))
     supports, against, partner = _judge(start, value, write, other)
     bits = information(value, size)
-    supports &= bits > 0
+    supports &= (bits > 0) & ~void[order]
     volatile = _volatile(start, value, write, other)
     against &= ~volatile & (bits > 0) & (bits[partner] > 0)
     agreeing = np.flatnonzero(supports)

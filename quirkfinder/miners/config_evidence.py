@@ -60,7 +60,8 @@ def config_evidence(data: Accesses, offset: Ints, hardware: HardwareConfig, read
         if not bar.fits(value):
             against.add(bar.offset)
             continue
-        learnt[bar.index] = value & ~bar.flag_mask
+        upper = _dword(data, offset, reads, bar.offset + 4)[0] if bar.wide else None
+        learnt[bar.index] = (value & ~bar.flag_mask) | (upper or 0) << 32
         agreeing[bar.offset] = min(_MOST_LEARNT, float(bar.size.bit_length()))
         rows.append(data.row[found])
     live = {*_live(right, hardware), *(b.index for b in hardware.open_bars if b.index in learnt and b.size >= 256)}

@@ -34,6 +34,7 @@ class OpenBar:
     flags: int | None  # the low bits, as the guest reads them too
     flag_mask: int
     size: int
+    wide: bool  # the next dword holds the upper half
 
     def fits(self, value: int) -> bool:
         """Could the register hold this dword: right flags, aligned to the size, an address, no sizing answer?"""
@@ -121,7 +122,9 @@ def _open_bars(card: Card, known: NDArray[np.bool_]) -> Iterator[OpenBar]:
             continue
         mask = 3 if bar.kind == "io" else 15
         flags = card.guest_config.read(offset, 1)
-        yield OpenBar(bar.index, offset, None if flags is None else flags & mask, mask, bar.size)
+        yield OpenBar(
+            bar.index, offset, None if flags is None else flags & mask, mask, bar.size, bar.kind == "memory64"
+        )
 
 
 def guest_view(card: Card) -> HardwareConfig:

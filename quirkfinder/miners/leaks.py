@@ -18,11 +18,13 @@ from quirkfinder.miners.information import information_of
 
 _SHIFTS = (8, 12, 16, 20, 24)
 #: bits a whole address must prove to stand on its own; below, something has to speak for it
-_STRONG, _WEAK = 14.0, 6.0
+_STRONG, _WEAK = 14.0, 7.0
 _SHIFTED = 11.0
+_FLAGS = 6.0  # a bit or two at the top is a flag, whatever else agrees
 #: reads of these VGA ports have a meaning of their own (IBM VGA); 0x3b4.. are their monochrome twins
 _VGA_STANDARD = frozenset([*range(0x3C0, 0x3C3), *range(0x3C4, 0x3CB), 0x3CC, 0x3CE, 0x3CF, 0x3D4, 0x3D5, 0x3DA])
 _MOST_VALUES = 3
+_DATA_PORT = 8  # a register with more other values than this is a port to something else
 _FREE_BITS = 8.0  # 256 values may be compared for nothing
 
 
@@ -56,7 +58,8 @@ def discover_leaks(scene: Scene, owned: Flags, used_bars: frozenset[int]) -> lis
         for leak in _of_bar(accesses, reads, bar):
             strong = leak.bits - chance >= (_STRONG if leak.shift == 0 else _SHIFTED)
             weak = leak.shift == 0 and leak.bits - chance >= _WEAK
-            if not (strong or weak or (bar.index in used_bars and leak.shift == 0) or leak.size == 1):
+            believed = bar.index in used_bars and leak.shift == 0 and leak.bits >= _FLAGS
+            if not (strong or weak or believed or leak.size == 1):
                 continue
             known = found.get((leak.place, bar.index))
             if known is None or leak.bits > known.bits:
@@ -116,7 +119,7 @@ def _registers(accesses: Accesses, reads: Accesses, hits: Flags, bar: Bar, shift
             continue
         others = np.unique(reads.value[(reads.place == place) & ~hits & (reads.size == size)])
         bits = information_of(value, size)
-        if len(others) >= _MOST_VALUES and bits < 20:
+        if len(others) >= _MOST_VALUES and (bits < 20 or len(others) > _DATA_PORT):
             continue
         yield Leak(place, size, bar, shift, bits, tuple(reads.row[here].tolist()), len(others))
 

@@ -54,13 +54,26 @@ def candidate_pairs(accesses: Accesses) -> Iterator[Pair]:
 
 
 def _successive(accesses: Accesses) -> Iterator[Pair]:
-    """Pairs where the address was the last thing written before the data was accessed."""
-    before = previous_written_place(accesses)
-    known = before >= 0
-    (addresses, datas), counts = count_pairs(before[known], accesses.place[known])
+    """Pairs where the address was the last thing written before the data was accessed, or the last but one or two.
+
+    A command or a mode may be written between address and data; that is looked for only where the data register tells
+    something, because it costs a pass over its accesses each time.
+    """
     totals = dict(zip(*np.unique(accesses.place, return_counts=True), strict=True))
-    for at in np.argsort(-counts, kind="stable")[: 4 * MOST_PAIRS]:
-        pair = Pair(int(addresses[at]), int(datas[at]), int(counts[at]))
+    yield from _preceding(accesses, np.arange(len(accesses)), 0, totals)
+    worth = (information(accesses.value, accesses.size) > 0) & ~accesses.write
+    told, _ = _with_several(accesses.place[worth], accesses.value[worth])
+    reads = np.flatnonzero(np.isin(accesses.place, told) & ~accesses.write)
+    for skipped in (1, 2):
+        yield from _preceding(accesses, reads, skipped, totals)
+
+
+def _preceding(accesses: Accesses, at: Ints, skipped: int, totals: dict[int, int]) -> Iterator[Pair]:
+    before = previous_written_place(accesses, at, skipped)
+    known = before >= 0
+    (addresses, datas), counts = count_pairs(before[known], accesses.place[at[known]])
+    for index in np.argsort(-counts, kind="stable")[: 4 * MOST_PAIRS]:
+        pair = Pair(int(addresses[index]), int(datas[index]), int(counts[index]))
         share = pair.uses / int(totals[pair.data])
         if share < (_SHARE_NEAR if pair.near else _SHARE_FAR) or (pair.uses < 2 and not pair.near):
             continue
@@ -99,9 +112,13 @@ def _with_several(place: Ints, value: NDArray[np.uint64]) -> tuple[Ints, NDArray
     return places[counts >= 2], counts[counts >= 2]
 
 
-def previous_written_place(accesses: Accesses) -> Ints:
-    """For every access the place that was last written before it, other than its own; -1 where there is none."""
-    result = np.full(len(accesses), -1, dtype=np.int64)
+def previous_written_place(accesses: Accesses, at: Ints, skipped: int = 0) -> Ints:
+    """For the accesses at positions `at` the place that was last written before; -1 where there is none.
+
+    Writes to the access's own place do not count, writes in a row to one place count once, and the last `skipped` of
+    those that remain are passed over.
+    """
+    result = np.full(len(at), -1, dtype=np.int64)
     writes = np.flatnonzero(accesses.write)
     if not len(writes):
         return result
@@ -109,11 +126,11 @@ def previous_written_place(accesses: Accesses) -> Ints:
     run_start = np.append(True, written[1:] != written[:-1])
     run = np.cumsum(run_start) - 1
     run_place = written[run_start]
-    last = np.searchsorted(writes, np.arange(len(accesses)), "left") - 1
+    last = np.searchsorted(writes, at, "left") - 1
     has = last >= 0
     run_of = run[last[has]]
-    own = run_place[run_of] == accesses.place[has]
-    earlier = run_of - own
+    own = run_place[run_of] == accesses.place[at[has]]
+    earlier = run_of - own - skipped
     result[has] = np.where(earlier >= 0, run_place[np.maximum(earlier, 0)], -1)
     return result
 

@@ -91,6 +91,8 @@ def _direct_spaces(accesses: Accesses, card: Card) -> Iterator[DirectSpace]:
 
 def _models(spaces: Spaces, pair: Pair) -> Iterator[Window]:
     """What the pair reaches under each way in which its address could come about."""
+    for split in other_halves(spaces.registers, pair):
+        yield from _proven(spaces, split, plain_uses(spaces.registers, split))
     uses = plain_uses(spaces.registers, pair)
     if not _promising(uses):
         return
@@ -102,12 +104,12 @@ def _models(spaces: Spaces, pair: Pair) -> Iterator[Window]:
         yield modes
     if uses.data.write.any() and pair.address != pair.data:
         commanded = commanded_uses(spaces.registers, pair)
-        if _promising(commanded) and (window := _window(spaces, pair, commanded)) is not None:
-            yield replace(window, commanded=True)
-    for split in other_halves(spaces.registers, pair):
-        halves = plain_uses(spaces.registers, split)
-        if _promising(halves) and (window := _window(spaces, split, halves)) is not None:
-            yield window
+        yield from (replace(w, commanded=True) for w in _proven(spaces, pair, commanded))
+
+
+def _proven(spaces: Spaces, pair: Pair, uses: Uses) -> Iterator[Window]:
+    if _promising(uses) and (window := _window(spaces, pair, uses)) is not None:
+        yield window
 
 
 def _promising(uses: Uses) -> bool:
@@ -128,7 +130,8 @@ def _targets(spaces: Spaces, pair: Pair, uses: Uses) -> list[Target]:
     reaches = reaches_for(uses)
     worth = np.flatnonzero(informative(uses.data))
     targets: list[Target] = list(config_targets(uses, spaces.hardware, reaches))
-    explained = np.concatenate([t.rows for t in targets]) if targets else np.zeros(0, dtype=np.int64)
+    members = [t.members for t in targets]
+    explained = uses.data.row[np.concatenate(members)] if members else np.zeros(0, dtype=np.int64)
     for space in spaces.bars:
         reached = bar_targets(uses, worth, space, reaches, frozenset(pair.registers))
         # what config space explains needs no mirror of it in a BAR for an explanation

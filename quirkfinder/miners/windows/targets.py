@@ -25,6 +25,7 @@ _MOST_VOTES = 4_000_000
 _DELTAS_TRIED = 6
 _MOST_VOTERS = 20_000
 _TARGET_COST = 12.0  # bits
+_STREAMED = 6  # values that must agree where one address serves them all
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,16 +182,32 @@ def _bar_targets_of(
 ) -> Iterator[Target]:
     taken = np.zeros(len(uses), dtype=np.bool_)
     base = place_of(space.region, 0)
+    echo = _echo(uses)
     for delta in deltas:
         located = (position + delta) % _MODULUS
         members = np.flatnonzero((located < space.size) & ~taken & ~np.isin(base + located, list(own)))
         if len(members) < 2:
             continue
-        agreed = agreement(space.direct, uses.data.take(members), base + located[members])
-        if agreed.holds:
-            supporting = np.isin(uses.data.row[members], agreed.mapped_rows)
+        agreed = agreement(space.direct, uses.data.take(members), base + located[members], echo[members])
+        supporting = np.isin(uses.data.row[members], agreed.mapped_rows)
+        addresses = len(np.unique(uses.address[members[supporting]]))
+        if agreed.holds and (addresses > 1 or agreed.values >= _STREAMED):
             taken[members[supporting]] = True
             yield Target(space.region, reach, delta, members, agreed.bits, agreed=agreed)
+
+
+def _echo(uses: Uses) -> Flags:
+    """Reads that return a value which the guest had written to the data register before: they may be plain storage."""
+    value, write = uses.data.value, uses.data.write
+    order = np.lexsort([uses.data.row, value])
+    value, write = value[order], write[order]
+    start = np.append(True, value[1:] != value[:-1]) if len(value) else np.zeros(0, np.bool_)
+    position = np.arange(len(value))
+    first = np.maximum.accumulate(np.where(start, position, 0))
+    last_write = np.maximum.accumulate(np.where(write, position, -1))
+    echo = np.zeros(len(value), dtype=np.bool_)
+    echo[order] = ~write & (last_write >= first)
+    return echo
 
 
 def _equal_values(uses: Uses, worth: Ints, space: DirectSpace, own: frozenset[int]) -> tuple[Ints, Ints]:

@@ -149,7 +149,7 @@ def _since(latest: Ints, flag: Flags) -> Ints:
     """How many of the flagged accesses lie before each one, among those with the same latest address write."""
     if not len(latest):
         return latest
-    before = np.cumsum(flag) - flag
+    before: Ints = np.cumsum(flag) - flag
     return np.asarray(before - np.maximum.accumulate(np.where(_fresh(latest), before, 0)))
 
 
