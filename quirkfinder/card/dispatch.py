@@ -4,23 +4,42 @@
 line comes first, for a write the memory region's.
 """
 
+import re
+
 import polars as pl
 
 from quirkfinder.card.model import Placement, Position
-from quirkfinder.card.rows import kinds
+from quirkfinder.card.rows import kinds, numbered
 
-_PAIRS = ("memory_read", "memory_write", "region_read", "region_write")
-_NAME = r"^(.+) BAR (\d)$"
+_MEMORY = ("memory_read", "memory_write")
+_READS = ("memory_read", "region_read")
+_NAME = re.compile(r"^(.+) BAR ([0-5])$")
+#: Lines of quirks may stand between the two lines of an access.
+_NEAR = 3
 
 
-def dispatched_bases(events: pl.DataFrame) -> dict[tuple[str, int], list[Placement]]:
-    """(device, BAR) -> where it lay, from neighbouring lines of one access that agree in value and size."""
-    if not events.lazy().select(kinds(("memory_read", "memory_write")).any()).collect().item():
-        return {}
-    pairs = (
-        events.lazy()
-        .with_row_index("row")
-        .filter(kinds(_PAIRS))
+def named_regions(events: pl.DataFrame) -> dict[tuple[str, int], str]:
+    """(device, BAR) -> name of the memory region, of those that memory-region traces name."""
+    names = events.lazy().filter(kinds(_MEMORY)).select(pl.col("detail").unique().cast(pl.String)).collect()
+    found = {}
+    for name in names["detail"].drop_nulls().to_list():
+        if words := _NAME.match(name):
+            found[words[1], int(words[2])] = name
+    return found
+
+
+def dispatched_bases(events: pl.DataFrame, device: str, bar: int, name: str) -> list[Placement]:
+    """Where the BAR lay, from neighbouring lines of one access that agree in direction, size and value.
+
+    `name`: of the BAR's memory region.  Lines of versions that print an offset for the absolute address give nothing.
+    """
+    memory = kinds(_MEMORY)
+    mine = (memory & (pl.col("detail") == name)) | (
+        kinds(("region_read", "region_write")) & (pl.col("device") == device) & (pl.col("region") == bar)
+    )
+    both = (
+        numbered(events)
+        .filter(mine)
         .select(
             "row",
             "input",
@@ -28,47 +47,27 @@ def dispatched_bases(events: pl.DataFrame) -> dict[tuple[str, int], list[Placeme
             "address",
             "value",
             "size",
-            pl.col("event").cast(pl.String),
-            pl.col("device").cast(pl.String),
-            "region",
-            "detail",
-        )
-        .with_columns(
-            *(
-                pl.col(name).shift(1).alias(f"before_{name}")
-                for name in ("event", "device", "region", "address", "value")
-            ),
-            *(
-                pl.col(name).shift(-1).alias(f"after_{name}")
-                for name in ("event", "device", "region", "address", "value")
-            ),
-        )
-        .filter(
-            ((pl.col("event") == "memory_read") & (pl.col("before_event") == "region_read"))
-            | ((pl.col("event") == "memory_write") & (pl.col("after_event") == "region_write"))
+            memory.alias("memory"),
+            kinds(_READS).alias("read"),
         )
     )
-    reads = pl.col("event") == "memory_read"
-    beside = {
-        name: pl.when(reads).then(pl.col(f"before_{name}")).otherwise(pl.col(f"after_{name}"))
-        for name in ("device", "region", "address", "value")
-    }
-    words = pl.col("detail").cast(pl.String)
-    found = (
-        pairs.with_columns(**{f"beside_{name}": expression for name, expression in beside.items()})
-        .with_columns(words.str.extract(_NAME, 1).alias("name"), words.str.extract(_NAME, 2).cast(pl.Int8).alias("bar"))
-        .filter(
-            (pl.col("name") == pl.col("beside_device"))
-            & (pl.col("bar") == pl.col("beside_region"))
-            & (pl.col("value") == pl.col("beside_value"))
-            & (pl.col("address") > pl.col("beside_address"))
-        )
-        .with_columns((pl.col("address") - pl.col("beside_address")).alias("base"))
-        .filter(pl.col("base") != pl.col("base").shift(1).over("name", "bar").fill_null(0))
-        .select("name", "bar", "row", "input", "line", "base")
+    same = [pl.col(word) == pl.col(word).shift(1) for word in ("value", "size", "read")]
+    # The memory region's line is the second one for a read, the first one for a write; VFIO's is the other.
+    pairs = both.with_columns(
+        pl.when("memory").then(pl.col("address")).otherwise(pl.col("address").shift(1)).alias("absolute"),
+        pl.when("memory").then(pl.col("address").shift(1)).otherwise(pl.col("address")).alias("offset"),
+        pl.when("memory").then(pl.col("row")).otherwise(pl.col("row").shift(1)).alias("at"),
+        pl.when("memory").then(pl.col("line")).otherwise(pl.col("line").shift(1)).alias("on"),
+    ).filter(
+        (pl.col("memory") == pl.col("read"))
+        & (pl.col("memory").shift(1) != pl.col("memory"))
+        & (pl.col("row") - pl.col("row").shift(1) <= _NEAR)
+        & pl.all_horizontal(same)
+        & (pl.col("absolute") > pl.col("offset"))
+    )
+    moved = (
+        pairs.select("at", "input", "on", (pl.col("absolute") - pl.col("offset")).alias("base"))
+        .filter(pl.col("base") != pl.col("base").shift(1).fill_null(0))
         .collect()
     )
-    placements: dict[tuple[str, int], list[Placement]] = {}
-    for name, bar, row, source, line, base in found.iter_rows():
-        placements.setdefault((name, bar), []).append(Placement(row, base, Position(source, line)))
-    return placements
+    return [Placement(row, base, Position(source, line)) for row, source, line, base in moved.iter_rows()]

@@ -87,11 +87,13 @@ def match_host(traits: Traits, functions: Sequence[Function]) -> Match:
         for function in functions:
             if function.address == address:
                 return Match(function)
-        return Match(None, [f"the host's inventory has no function {address}: it is of another machine or was cut"])
+        return Match(None, [f"the host's inventory has no function {address}: attach `lspci -vvnnxxxx` of it"])
     fitting = [f for f in functions if not f.is_bridge and fits(traits, f)]
     if len(fitting) > 1:
         bound = [f for f in fitting if f.driver in _PASSED_THROUGH]
         fitting = bound if len(bound) == 1 else fitting
+    if len(fitting) == 1 and fitting[0].address is None:
+        return Match(fitting[0])
     if len(fitting) == 1:
         note = f"{traits.name} is taken to be {fitting[0].address} of the host: ids and BAR sizes fit no other function"
         return Match(fitting[0], [note])
@@ -120,7 +122,8 @@ def place_nameless(
     for statement in statements:
         shown = statement.function
         scores = [(agreement(shown, f), f) for f in functions if f.address is not None]
-        best = [f for (same, different), f in scores if same and not different]
+        most = max((same for (same, different), _ in scores if not different), default=0)
+        best = [f for (same, different), f in scores if most and same == most and not different]
         fitting = [] if best else [t for t in traits if _could_be(shown, t)]
         if len(best) == 1:
             attach(statement, best[0])

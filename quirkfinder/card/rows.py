@@ -72,8 +72,21 @@ def rows_of(frame: pl.LazyFrame) -> list[Row]:
 
 
 def map_rows(events: pl.DataFrame) -> list[Row]:
-    """Map and device events in the order of the frame."""
-    return rows_of(numbered(events).filter(kinds(PLACES)))
+    """Map and device events in the order of the frame.
+
+    Where VFIO's listener was not traced, KVM's memory slots stand in for it: they are the guest's RAM and the mapped
+    parts of BARs (`kvm_set_user_memory`; a size of 0 removes a slot).
+    """
+    rows = rows_of(numbered(events).filter(kinds(PLACES)))
+    if any(row.event.startswith("listener") for row in rows):
+        return rows
+    return [_as_listener(row) if row.event == "user_memory" else row for row in rows]
+
+
+def _as_listener(row: Row) -> Row:
+    if row.address is None or not row.value:
+        return row._replace(event="listener_del", value=row.address)
+    return row._replace(event="listener_add", value=row.address + row.value - 1)
 
 
 def header_rows(events: pl.DataFrame) -> list[Row]:

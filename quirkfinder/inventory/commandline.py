@@ -13,7 +13,7 @@ from quirkfinder.inventory.facts import GuestDevice
 
 COMMAND = re.compile(r"(?:^|[\s/])(?:qemu-system-\w+|qemu-kvm|kvm)(?:\s|$)")
 _DEVICE = re.compile(r"(?:^|\s)'?-device(?:'?[\s=]|'?$)")
-_LONGEST = 1 << 20
+_LONGEST = 1 << 17
 
 
 class CommandLineReader:

@@ -11,6 +11,7 @@ from quirkfinder.inventory.mtree import MtreeReader
 from quirkfinder.inventory.resources import ResourceReader, SpanReader
 from quirkfinder.inventory.text import GREETING, PROMPT, numbered_lines
 
+_LONGEST_LINE = 4096  # of a listing, in characters; a command line may be longer
 _LISTED = 20  # line numbers of unrecognised lines that are kept
 #: The monitor echoes every key, so only the end of the line is the command.
 _OUR_COMMAND = re.compile(r"info (?:pci|mtree(?: -\w+)*)$")
@@ -42,6 +43,8 @@ class _Readers:
             return True
         if self.command.feed(line):
             return True
+        if len(line) > _LONGEST_LINE:
+            return False
         for reader in (self.mtree, self.spans, self.resources, self.lspci, self.info_pci):
             if reader.feed(number, line):
                 if reader is not self.resources:

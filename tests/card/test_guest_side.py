@@ -423,3 +423,19 @@ def test_a_reset_of_the_machine_before_any_device() -> None:
     log = Log(None)
     log.event("reset")
     assert build_machine(log.frame(), []).cards == ()
+
+
+def test_memory_slots_stand_in_for_the_listener() -> None:
+    log = Log()
+    log.event("user_memory", address=0, value=0x20000000)
+    log.setup({1: 0x10000000})
+    log.access()
+    placed = log.event("user_memory", address=0xE0000000, value=0x10000000)
+    log.access()
+    gone = log.event("user_memory", address=0xE0000000, value=0)
+    log.access()
+    machine = build_machine(log.frame(), [])
+    (bar,) = machine.cards[0].bars
+    assert addresses(bar.placements) == [(placed, 0xE0000000), (gone, None)]
+    assert bar.mapped == (Span(0, 0xFFFFFFF, "mapped"),)
+    assert machine.guest_spans == (Span(0, 0x1FFFFFFF, "ram"),)

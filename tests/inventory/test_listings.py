@@ -338,3 +338,20 @@ def test_listings_above_a_log() -> None:
 def test_a_command_line_with_megabytes_below_it_is_a_log() -> None:
     command = (DATA / "command-libvirt.txt").read_bytes()
     assert recognise((command + b"some other output\n" * 5000)[: 64 << 10]) is None
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "0000000000000000-0000000000000fff (prio 0, ram): " + " owner:{" * 200_000,
+        "01:00.0 " + "a" * 500_000,
+        "> " * 500_000,
+        "qemu-system-x86_64 -device " + "," * 50_000,
+        "lspci " * 100_000 + " -s",
+        "Region 0: Memory at " + "0" * 500_000,
+        "\x1b[" + "1;" * 300_000,
+    ],
+)
+def test_endless_lines(line: str) -> None:
+    recognise(line.encode())
+    assert parse(line.encode(), "host", "mixed").functions == ()
