@@ -1,9 +1,11 @@
 """Findings documents named on the command line."""
 
 import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from quirkfinder.errors import InvalidDocument
+from quirkfinder.errors import InvalidDocument, PartialFailure, QuirkfinderError
 
 if TYPE_CHECKING:
     from quirkfinder.findings.document import Findings
@@ -19,3 +21,29 @@ def load_document(path: str) -> "Findings":
         return Findings.from_json(sys.stdin.buffer.read())
     except InvalidDocument as error:
         raise InvalidDocument(f"standard input: {error.message}", error.hint) from error
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """The documents that could be read, and what was wrong with the others."""
+
+    documents: "tuple[Findings, ...]"
+    failures: tuple[str, ...]
+
+    def complain(self) -> None:
+        """Raises `PartialFailure` where some could not be read; to be called when the results are written."""
+        if self.failures:
+            raise PartialFailure("some documents could not be read; the others were used", "", self.failures)
+
+
+def load_documents(paths: Sequence[str]) -> Loaded:
+    """All documents that can be read; raises the first error where none can."""
+    documents, errors = [], []
+    for path in paths:
+        try:
+            documents.append(load_document(path))
+        except QuirkfinderError as error:
+            errors.append(error)
+    if not documents:
+        raise errors[0]
+    return Loaded(tuple(documents), tuple(error.message for error in errors))

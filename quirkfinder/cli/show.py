@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from quirkfinder.findings.document import Findings
 
 #: Every format that `--format` takes; the first is the default.
-FORMATS = ("table", "json", "markdown", "sarif")
+FORMATS = ("table", "json", "markdown", "html", "sarif")
 
 
 def show(document: "Findings", form: str, terminal: Terminal, *, to_file: bool) -> str:
@@ -19,6 +19,10 @@ def show(document: "Findings", form: str, terminal: Terminal, *, to_file: bool) 
         from quirkfinder.rendering.markdown import markdown
 
         return markdown(document)
+    if form == "html":
+        from quirkfinder.rendering.page import html
+
+        return html(document)
     if form == "sarif":
         from quirkfinder.rendering.sarif import sarif
 

@@ -47,7 +47,7 @@ def trap_cost(cost: dict[str, Any] | None) -> str:
     shown += f" on {words.count(pages, 'page')}" if pages else ""
     shown += f", {door} of them at the door itself" if door is not None else ""
     rate = cost.get("accesses_per_second")
-    shown += f" ({words.plain(rate)} per second)" if rate else ""
+    shown += f", {words.plain(rate)} per second" if rate else ""
     if cost.get("always_trapped") is True:
-        return f"nothing more: these accesses are trapped anyway ({shown})"
+        return f"nothing more, these accesses are trapped anyway: {shown}"
     return f"trapping it would catch {shown}"

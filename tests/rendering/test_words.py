@@ -162,11 +162,11 @@ def test_known_quirks(quirk: dict[str, object] | None, sentence: str) -> None:
         ({"accesses": 1}, "trapping it would catch 1 access of this trace"),
         (
             {"accesses": 2000, "door_accesses": 5, "page_count": 2, "accesses_per_second": 2.5, "lower_bound": True},
-            f"trapping it would catch at least 2 000 {OF} on 2 pages, 5 of them at the door itself (2.5 per second)",
+            f"trapping it would catch at least 2 000 {OF} on 2 pages, 5 of them at the door itself, 2.5 per second",
         ),
         (
             {"accesses": 3, "always_trapped": True},
-            "nothing more: these accesses are trapped anyway (3 accesses of this trace)",
+            "nothing more, these accesses are trapped anyway: 3 accesses of this trace",
         ),
         ({"what": "ever"}, "what ever"),
     ],

@@ -2,9 +2,9 @@
 
 from types import ModuleType
 
-from quirkfinder.cli.commands import analyze, capture, completion, quirks
+from quirkfinder.cli.commands import analyze, capture, completion, convert, explain, quirks, report
 
 
 def available() -> tuple[ModuleType, ...]:
     """The commands in the order of the help page."""
-    return (analyze, quirks, capture, completion)
+    return (analyze, explain, report, convert, quirks, capture, completion)

@@ -1,11 +1,16 @@
 """`quirkfinder analyze`: one run's logs in, findings out."""
 
 import argparse
+from typing import TYPE_CHECKING
 
 from quirkfinder.cli.output import check_target, write
 from quirkfinder.cli.parser import Commands
 from quirkfinder.cli.show import FORMATS, show
 from quirkfinder.cli.terminal import Terminal
+from quirkfinder.errors import PartialFailure
+
+if TYPE_CHECKING:
+    from quirkfinder.findings.document import Findings
 
 _DESCRIPTION = """\
 Finds back doors and accidents in the logs of one run.
@@ -66,5 +71,15 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
     for record in document.inputs:
         terminal.detail(f"{record.path}: {record.role}, {record.format}, {record.lines} lines, {record.events} events")
     write(show(document, arguments.format, terminal, to_file=arguments.output is not None), arguments.output)
-    failing = {None: (), "confirmed": ("confirmed",), "likely": ("confirmed", "likely")}[arguments.fail_on]
-    return int(any(finding.verdict in failing for finding in document.findings))
+    found = _found(document, arguments.fail_on)
+    failures = document.statistics.get("failures", [])
+    if failures and not found:
+        raise PartialFailure("some inputs could not be read; the findings are those of the others", "", tuple(failures))
+    for failure in failures:
+        terminal.say(f"failed: {failure}")
+    return int(found)
+
+
+def _found(document: "Findings", fail_on: str | None) -> bool:
+    failing = {None: (), "confirmed": ("confirmed",), "likely": ("confirmed", "likely")}[fail_on]
+    return any(finding.verdict in failing for finding in document.findings)
