@@ -11,7 +11,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from quirkfinder.card.model import Card
+from quirkfinder.card import rows_of_card
+from quirkfinder.card.model import Card, Machine
 from quirkfinder.events import CONFIG, VGA, region_name
 
 Ints = NDArray[np.int64]
@@ -80,7 +81,7 @@ class Accesses:
         return self.take(self.region == region)
 
 
-def device_accesses(events: pl.DataFrame, card: Card, *, with_vga: bool) -> Accesses:
+def device_accesses(events: pl.DataFrame, machine: Machine, card: Card, *, with_vga: bool) -> Accesses:
     """All region accesses of `card`, and those to VGA ports where `with_vga`.
 
     `events`: the frame of `quirkfinder.events.SCHEMA`; rows are positions in it.  VGA lines carry no device, so the
@@ -88,9 +89,8 @@ def device_accesses(events: pl.DataFrame, card: Card, *, with_vga: bool) -> Acce
     reach no register.  Config space, where QEMU logs it as a region, is not a BAR either.
     """
     kinds = [k for k in _READS + _WRITES if with_vga or not k.startswith("vga")]
-    mine = pl.col("device") == card.name if card.name != "unnamed" else pl.col("device").is_null()
-    if with_vga:
-        mine = mine | (pl.col("region") == VGA)
+    vga = pl.col("region") == VGA
+    mine = (rows_of_card(machine, card) & ~vga) | (vga if with_vga else pl.lit(False))
     frame = (
         events.lazy()
         .with_row_index("row")

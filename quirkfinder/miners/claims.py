@@ -47,7 +47,7 @@ class Scene:
 
 def scene_of(events: pl.DataFrame, machine: Machine, card: Card, *, with_vga: bool) -> Scene:
     """Prepare a card of `machine` for mining; `with_vga`: the trace's VGA accesses are this card's."""
-    registers = Registers(device_accesses(events, card, with_vga=with_vga))
+    registers = Registers(device_accesses(events, machine, card, with_vga=with_vga))
     return Scene(events, machine, card, registers, hardware_config(card))
 
 

@@ -17,8 +17,17 @@ _MOST_FINDINGS = 16
 def indexed_findings(scene: Scene, known: frozenset[int]) -> Iterator[Finding]:
     """Benign pairs; `known` are the places of windows' registers."""
     told: set[int] = set(known)
-    for pair in candidate_pairs(scene.accesses):
-        if pair.address in told or pair.data in told or not pair.near or pair.address == pair.data:
+    pairs = list(candidate_pairs(scene.accesses))
+    chained = {p.data for p in pairs if p.near} & {p.address for p in pairs if p.near and p.address != p.data}
+    for pair in pairs:
+        # registers written one after the other are a table, not an index and its data
+        if (
+            pair.address in told
+            or pair.data in told
+            or not pair.near
+            or pair.address == pair.data
+            or pair.data in chained
+        ):
             continue
         uses = plain_uses(scene.registers, pair)
         indices = np.unique(uses.address)

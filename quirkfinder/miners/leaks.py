@@ -6,6 +6,7 @@ counters hit every value sooner or later.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -15,11 +16,12 @@ from quirkfinder.findings import Finding
 from quirkfinder.miners.accesses import Accesses, Flags, place_name
 from quirkfinder.miners.claims import Scene, claim, confidence, first_rows, hexadecimal
 from quirkfinder.miners.information import information_of
+from quirkfinder.miners.landing import landing_words, leaked_bars
 
 _SHIFTS = (8, 12, 16, 20, 24)
 #: bits a whole address must prove to stand on its own; below, something has to speak for it
 _STRONG, _WEAK = 14.0, 7.0
-_SHIFTED = 11.0
+_SHIFTED = 14.0
 _FLAGS = 6.0  # a bit or two at the top is a flag, whatever else agrees
 #: reads of these VGA ports have a meaning of their own (IBM VGA); 0x3b4.. are their monochrome twins
 _VGA_STANDARD = frozenset([*range(0x3C0, 0x3C3), *range(0x3C4, 0x3CB), 0x3CC, 0x3CE, 0x3CF, 0x3D4, 0x3D5, 0x3DA])
@@ -96,7 +98,7 @@ def _of_bar(accesses: Accesses, reads: Accesses, bar: Bar) -> Iterator[Leak]:
     for shift in _SHIFTS:
         for size in (4, 2):
             expected = (host >> shift) & ((1 << (8 * size)) - 1)
-            if information_of(expected, size) >= _SHIFTED:
+            if information_of(expected, size) >= _SHIFTED and (size == 4 or shift == 16):
                 yield from _registers(
                     accesses, reads, (reads.size == size) & (value == np.uint64(expected)), bar, shift
                 )
@@ -132,6 +134,7 @@ def leak_finding(scene: Scene, leak: Leak, corroborated: bool) -> Finding:
     whole = "the host address" if leak.shift == 0 else f"bits {leak.shift} and up of the host address"
     ceiling = 0.99 if sure else 0.9 if corroborated and leak.size > 1 else 0.75 if leak.size > 1 else 0.6
     told = f"{whole} of BAR{bar.index} (0x{bar.host or 0:x})"
+    leaks = leaked_bars(scene, [bar.index])
     return claim(
         scene,
         "address-leak",
@@ -146,18 +149,23 @@ def leak_finding(scene: Scene, leak: Leak, corroborated: bool) -> Finding:
             "size": leak.size,
             "bar": bar.index,
             "shift": leak.shift,
+            "leaks": leaks,
         },
         evidence=scene.evidence(first_rows(leak.rows, 4), told),
         evidence_count=len(leak.rows),
-        reason=(
-            "the guest has the BAR at the same address, so the leaked one works by accident"
-            if identical
-            else f"the guest has that BAR at 0x{bar.guest:x}"
-            if bar.guest is not None
-            else "the guest's address of that BAR is not known, but a card can only tell the host's"
-        ),
+        reason=_reason(bar, leak, leaks),
         doubt=_doubt(leak),
     )
+
+
+def _reason(bar: Bar, leak: Leak, leaks: list[dict[str, Any]]) -> str:
+    if bar.guest is None:
+        return "the guest's address of that BAR is not known, but a card can only tell the host's"
+    if bar.guest == bar.host:
+        return "the guest has the BAR at the same address, so the leaked one works by accident"
+    partly = leak.shift and (bar.guest >> leak.shift) & 0xFF == ((bar.host or 0) >> leak.shift) & 0xFF
+    agrees = "; the lowest byte that is told agrees with the guest's by accident" if partly else ""
+    return f"the guest has that BAR at 0x{bar.guest:x}" + agrees + landing_words(leaks)
 
 
 def _doubt(leak: Leak) -> str:

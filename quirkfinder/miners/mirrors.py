@@ -16,6 +16,7 @@ from quirkfinder.miners.accesses import Accesses, Flags, Ints
 from quirkfinder.miners.claims import Scene, bar_words, claim, confidence, hexadecimal
 from quirkfinder.miners.config_evidence import ConfigEvidence, config_evidence
 from quirkfinder.miners.hardware import HardwareConfig, hardware_config
+from quirkfinder.miners.landing import landing_words, leaked_bars
 
 _HEADER, _PLAIN, _EXTENDED = 64, 256, 4096
 _DELTAS_TRIED = 8
@@ -63,6 +64,7 @@ def mirror_finding(scene: Scene, mirror: Mirror) -> Finding:
     live = bar_words(mirror.evidence.live)
     fields, against = len(mirror.evidence.fields), len(mirror.evidence.against)
     order = _tell_addresses_first(scene, mirror)
+    leaks = leaked_bars(scene, mirror.evidence.live) if mirror.function is None else []
     return claim(
         scene,
         "config-mirror",
@@ -77,10 +79,11 @@ def mirror_finding(scene: Scene, mirror: Mirror) -> Finding:
             "size": hexadecimal(mirror.size),
             "config_offset": hexadecimal(mirror.config_offset),
             "function": mirror.function,
+            **({"leaks": leaks} if leaks else {}),
         },
         evidence=scene.evidence(*order),
         evidence_count=len(mirror.evidence.rows),
-        reason=f"a guest that reads it sees the host addresses of {live} instead of its own",
+        reason=f"a guest that reads it sees the host addresses of {live} instead of its own" + landing_words(leaks),
         doubt="it would be false if the card kept a copy of its header that follows the BARs only by chance",
     )
 

@@ -9,6 +9,7 @@ from quirkfinder.findings import Finding
 from quirkfinder.miners.accesses import Flags, Ints, Words, offset_of, place_name, region_of
 from quirkfinder.miners.claims import Scene, bar_words, claim, confidence, hexadecimal, register
 from quirkfinder.miners.hardware import FULL_SIZE
+from quirkfinder.miners.landing import landing_words, leaked_bars
 from quirkfinder.miners.windows.discover import Window
 from quirkfinder.miners.windows.registers import enable_registers, handshake_of
 from quirkfinder.miners.windows.shape import Shape, shape_of
@@ -20,7 +21,7 @@ _MOST_TAGS = 3
 def window_finding(scene: Scene, window: Window) -> Finding:
     """The finding for a proven window."""
     parameters = window_parameters(scene, window)
-    live = sorted({bar for t in window.targets if t.config for bar in t.config.live})
+    live = live_bars(window)
     reaches = _reaches(window)
     needs = bool(live) or any(t.space == CONFIG_SPACE for t in window.targets)
     against = sum(
@@ -41,6 +42,7 @@ def window_finding(scene: Scene, window: Window) -> Finding:
         evidence_count=_proofs(window),
         reason=(
             f"through it the guest reads the host's config space, with the host addresses of {bar_words(live)}"
+            + landing_words(parameters["leaks"])
             if live
             else "it reaches config space behind QEMU's back"
             if needs
@@ -79,7 +81,14 @@ def window_parameters(scene: Scene, window: Window) -> dict[str, Any]:
         parameters["commit"] = "address"  # data first, then the address as a command
     if pair.address == pair.data:
         parameters["handshake"] = handshake_of(scene.registers, window)
+    if live := live_bars(window):
+        parameters["leaks"] = leaked_bars(scene, live)
     return parameters
+
+
+def live_bars(window: Window) -> list[int]:
+    """The BARs whose host address came through the window."""
+    return sorted({bar for t in window.targets if t.config for bar in t.config.live})
 
 
 def _targets(scene: Scene, window: Window, width: int) -> list[dict[str, Any]]:

@@ -1,0 +1,45 @@
+"""Where a leaked host address ends in the guest: at nothing, or silently at something else.
+
+An access to nothing is logged; one that hits the guest's RAM, another BAR or another device is not, so it has to be
+inferred from the guest's map.  And a BAR that the guest has at its host address hides the leak altogether.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+from quirkfinder.card import guest_owner
+from quirkfinder.card.model import Bar
+from quirkfinder.miners.claims import Scene, hexadecimal
+
+
+def landing_of(scene: Scene, bar: Bar) -> str:
+    """What the guest has where `bar` is on the host: `itself`, `nothing`, `bar2`, `ram`, or another device's name."""
+    if bar.host is not None and bar.host == bar.guest:
+        return "itself"
+    if bar.host is None or scene.events.height == 0:
+        return "nothing"
+    ports = bar.kind == "io"
+    owner = guest_owner(scene.machine, scene.card, bar.host, scene.events.height - 1, ports=ports)
+    return owner or "nothing"
+
+
+def leaked_bars(scene: Scene, indices: Iterable[int]) -> list[dict[str, Any]]:
+    """For the BARs whose host address a finding tells: index, host address and where it ends in the guest."""
+    bars = [bar for index in sorted(set(indices)) if (bar := scene.card.bar(index)) is not None and bar.host]
+    return [{"bar": bar.index, "host": hexadecimal(bar.host or 0), "lands_on": landing_of(scene, bar)} for bar in bars]
+
+
+def landing_words(leaks: list[dict[str, Any]]) -> str:
+    """The landings as the end of a sentence; empty where every address hits nothing, which the log shows anyway."""
+    words = []
+    for leak in leaks:
+        where = leak["lands_on"]
+        if where == "itself":
+            words.append(f"BAR{leak['bar']} works by accident, the guest has it at the same address")
+        elif where == "ram":
+            words.append(
+                f"the address of BAR{leak['bar']} is RAM in this guest: accesses end there and nothing is logged"
+            )
+        elif where != "nothing":
+            words.append(f"the address of BAR{leak['bar']} is {where} in this guest, and nothing is logged")
+    return "; " + "; ".join(words) if words else ""
