@@ -49,8 +49,9 @@ def tokens(fmt: str) -> list[str]:
         elif kind == "s" or kind == "m":
             out.append("\0TEXT" if last else "\0NAME")
         else:
-            out.append("\0" + {"x": "HEX", "d": "INTEGER", "u": "DECIMAL", "p": "POINTER", "c": "LETTER"}[kind])
-    if literal := fmt[position:]:
+            out.append("\0" + {"x": "HEX", "d": "INTEGER", "u": "DECIMAL", "p": "_POINTER", "c": "LETTER"}[kind])
+    # "%0x8" (a slip for "%08x") prints digits and one more digit: one number.
+    if (literal := fmt[position:]) and not (out and out[-1] == "\0HEX" and literal == "8"):
         out.append(literal)
     return out
 
@@ -79,7 +80,7 @@ def merge(symbols: list[str]) -> list[str]:
 
 def spell(symbol: str) -> str:
     if symbol[0] == "\0":
-        return symbol[1:].replace("_NUMBER", "_number")
+        return {"_NUMBER": "_number", "_POINTER": "_pointer"}.get(symbol[1:], symbol[1:])
     return '"' + symbol.replace("\\", "\\\\").replace('"', '\\"').replace("\t", "\\t") + '"'
 
 
@@ -96,10 +97,11 @@ def main(path: str) -> None:
         if (text := alternative(record["name"], head)) not in alternatives:
             alternatives.append(text)
     body = "\n".join(f"ignored__{name}: " + "\n    | ".join(found) for name, found in sorted(rules.items()))
-    used = sorted(set(re.findall(r"\b[A-Z]+\b", re.sub(r'"(?:\\.|[^"\\])*"', "", body))) - {"ZERO"})
     if "_number" in body:
         # "%#x" prints zero without 0x.
         body += '\n_number: "0x" HEX | ZERO\nZERO: /[0]/'
+    body += '\n_pointer: POINTER | "(nil)"'
+    used = sorted(set(re.findall(r"\b[A-Z]+\b", re.sub(r'"(?:\\.|[^"\\])*"', "", body))) - {"ZERO"})
     sys.stdout.write(HEADER.format(terminals=", ".join(used)) + body + "\n")
 
 

@@ -122,8 +122,10 @@ def load_grammar(name: str) -> Lark:
         text,
         start=starts,
         parser="earley",
+        lexer="dynamic_complete",
         ambiguity="explicit",
         keep_all_tokens=True,
+        maybe_placeholders=False,
         import_paths=[str(path.parent)],
         source_path=str(path),
     )
@@ -182,7 +184,11 @@ def flatten(name: str) -> tuple[Shape, ...]:
         return out
 
     starts = grammar.options.start
-    return tuple(Shape(name, rule, _joined(tokens), alias) for rule in starts for tokens, alias in expand(rule, ()))
+    found: dict[tuple[str, tuple[Token, ...]], Shape] = {}
+    for rule in starts:
+        for tokens, alias in expand(rule, ()):
+            found.setdefault((rule, _joined(tokens)), Shape(name, rule, _joined(tokens), alias))
+    return tuple(found.values())
 
 
 @cache

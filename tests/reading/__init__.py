@@ -1,0 +1,1 @@
+"""Tests of inputs, grammars and both reading engines."""
