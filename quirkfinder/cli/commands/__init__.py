@@ -2,9 +2,9 @@
 
 from types import ModuleType
 
-from quirkfinder.cli.commands import analyze, capture, completion, convert, explain, quirks, report
+from quirkfinder.cli.commands import analyze, capture, completion, convert, emit, explain, quirks, report
 
 
 def available() -> tuple[ModuleType, ...]:
     """The commands in the order of the help page."""
-    return (analyze, explain, report, convert, quirks, capture, completion)
+    return (analyze, explain, report, emit, convert, quirks, capture, completion)
