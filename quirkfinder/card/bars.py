@@ -9,7 +9,7 @@ import polars as pl
 from quirkfinder.card.draft import Draft
 from quirkfinder.card.guests import GuestBar, mtree_mapped
 from quirkfinder.card.hosts import Function
-from quirkfinder.card.listening import Stay, joined_spans, mapped_spans, visible
+from quirkfinder.card.listening import Stay, in_turn, joined_spans, mapped_spans, visible
 from quirkfinder.card.model import Bar, BarKind, Contradiction, Placement, Position, Span
 from quirkfinder.card.rows import Row, quiet
 from quirkfinder.events import ROM
@@ -114,10 +114,10 @@ def _placements(
         return
     addresses = {g.bar.address: g for g in told if g.bar.address is not None}
     if kind != "io" and size is not None and index != ROM:
-        stay = _stay(sources, index, size, set(addresses))
-        if stay is not None:
-            sources.taken.add(stay.address)
-            yield from stay.placements
+        heard = _heard(sources, index, size, set(addresses))
+        if heard:
+            sources.taken |= {p.address for p in heard if p.address is not None}
+            yield from heard
             return
     if len(addresses) == 1:
         # A listing shows one moment only. With nothing else to go by it holds for the whole log.
@@ -129,21 +129,23 @@ def _placements(
         sources.contradictions.append(Contradiction(text, tuple(g.position for g in addresses.values())))
 
 
-def _stay(sources: Sources, index: int, size: int, told: set[int | None]) -> Stay | None:
-    """The one address at which the listener saw ranges of this size; those a listing confirms win."""
+def _heard(sources: Sources, index: int, size: int, told: set[int | None]) -> tuple[Placement, ...]:
+    """Where the listener saw ranges of this size, if it was one place at a time; a listing decides between several."""
     candidates = [s for s in sources.stays.get(size, ()) if s.address not in sources.taken]
-    if told:
-        candidates = [s for s in candidates if s.address in told]
     alike = [i for i, other in sources.draft.sizes.items() if other == size and i < ROM]
-    if len(candidates) == 1 and (len(alike) <= 1 or told):
-        return candidates[0]
+    moved = in_turn(candidates)
+    if moved is not None and len(alike) <= 1 and (not told or told & {s.address for s in candidates}):
+        return moved
+    confirmed = [s for s in candidates if s.address in told]
+    if len(confirmed) == 1:
+        return confirmed[0].placements
     if candidates:
         places = ", ".join(f"0x{s.address:x}" for s in candidates[:4])
         sources.notes.append(
             f"{sources.draft.name}: BAR{index} may lie at {places} in the guest: the log has no config accesses to"
             " tell; trace vfio_pci_write_config as well, or attach `info pci`"
         )
-    return None
+    return ()
 
 
 def _mapped(

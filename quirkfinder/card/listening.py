@@ -142,13 +142,29 @@ def stays(rows: Sequence[Row], sizes: Iterable[int], start: int = 0) -> dict[int
     for burst in bursts(rows):
         for row in burst:
             current.feed(row)
-        last = burst[-1]
         for size in wanted:
-            _close(found[size], current, size, last)
+            _close(found[size], current, size, burst[0])
             for row in burst:
                 if row.row >= start and row.event in _ADDS and row.address is not None:
                     _open(found[size], current, size, row)
     return {size: [Stay(a, tuple(p)) for a, p in by_address.items()] for size, by_address in found.items()}
+
+
+def in_turn(several: Sequence[Stay]) -> tuple[Placement, ...] | None:
+    """The placements of a BAR that moved from one stay to the next; None where two were there at the same time."""
+    steps = [(p.row, p.address is not None, p, s.address) for s in several for p in s.placements]
+    steps.sort(key=lambda step: step[:2])
+    merged: list[Placement] = []
+    there: int | None = None
+    for _, added, placement, address in steps:
+        if added:
+            if there is not None:
+                return None
+            there = address
+        elif there == address:
+            there = None
+        merged.append(placement)
+    return tuple(merged)
 
 
 def _close(known: dict[int, list[Placement]], current: MemoryMap, size: int, row: Row) -> None:
@@ -158,8 +174,9 @@ def _close(known: dict[int, list[Placement]], current: MemoryMap, size: int, row
 
 
 def _open(known: dict[int, list[Placement]], current: MemoryMap, size: int, row: Row) -> None:
-    address = row.address or 0
-    if address < _LOWEST_BAR or address % size or address in _CHIPSET or not current.filled(address, size):
+    # A BAR lies at a multiple of its size: its first range may have been announced earlier than this one.
+    address = (row.address or 0) // size * size
+    if address < _LOWEST_BAR or address in _CHIPSET or not current.filled(address, size):
         return
     placements = known.setdefault(address, [])
     if not placements or placements[-1].address is None:

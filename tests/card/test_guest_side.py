@@ -439,3 +439,21 @@ def test_memory_slots_stand_in_for_the_listener() -> None:
     assert addresses(bar.placements) == [(placed, 0xE0000000), (gone, None)]
     assert bar.mapped == (Span(0, 0xFFFFFFF, "mapped"),)
     assert machine.guest_spans == (Span(0, 0x1FFFFFFF, "ram"),)
+
+
+def test_a_bar_that_moved_while_only_the_listener_looked_on() -> None:
+    log = Log()
+    log.setup({5: 0x1000})
+    first = log.trapped(0xC61EF000, 0x80)
+    log.trapped(0xC61EF080, 0xF80)
+    log.access(5)
+    gone = log.untrapped(0xC61EF000, 0x80)
+    log.untrapped(0xC61EF080, 0xF80)
+    log.trapped(0xFDE02000, 0x80)
+    log.access(5)
+    second = log.trapped(0xFDE02080, 0xF80)
+    log.access(5)
+    found = addresses(bar_of(log, 5).placements)
+    assert [address for _, address in found] == [0xC61EF000, None, 0xFDE02000]
+    assert found[1:] == [(gone, None), (second, 0xFDE02000)]
+    assert first <= found[0][0] < gone
