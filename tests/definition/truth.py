@@ -58,7 +58,7 @@ def bar(index: int, kind: str, size: int, host: int | None = None) -> dict[str, 
 def document_of(bundle: str, bars: list[dict[str, Any]] | None = None, **device: object) -> dict[str, Any]:
     """The document that a perfect analysis of a recorded bundle would give."""
     findings = []
-    for at, known in enumerate(known_findings(bundle)):
+    for at, known in enumerate(k for k in known_findings(bundle) if k["kind"] in NEEDS_QUIRK):
         parameters = {key: value for key, value in known.items() if key != "kind"}
         if known["kind"] == "address-leak":
             parameters.setdefault("size", 1 if known["region"] == "vga" else 4)

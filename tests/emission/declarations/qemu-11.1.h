@@ -1,0 +1,6 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What is particular to QEMU 11.1. */
+#define PCI_MEMBER parent_obj
+#define MIRROR_CONFIG_OFFSET uint32_t config_offset;
+#define SEPARATE_FILE
+#include "common.h"
