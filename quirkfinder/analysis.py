@@ -24,22 +24,21 @@ _QUOTE = 400
 
 
 def analyze(
-    paths: Paths,
-    *,
-    host: Paths = (),
-    guest: Paths = (),
+    *paths: str | Path | Paths,
+    host: str | Path | Paths = (),
+    guest: str | Path | Paths = (),
     device: str | None = None,
     progress: Progress | None = None,
 ) -> Findings:
     """Find back doors and accidents in one run's logs.
 
-    `paths`: logs and folders (bundles) of one run; `host` and `guest`: listings whose side is known; `device`: only
-    this device, as the log names it; `progress(stage, done, total)` is called now and then.  Raises NoUsableInput
-    where no input holds a trace, UsageError where `device` is not in it.  Inputs that failed beside others that did
-    not are in `statistics["failures"]`.
+    `paths`: logs and folders (bundles) of one run, one by one or as lists; `host` and `guest`: listings whose side is
+    known; `device`: only this device, as the log names it; `progress(stage, done, total)` is called now and then.
+    Raises NoUsableInput where no input holds a trace, UsageError where `device` is not in it.  Inputs that failed
+    beside others that did not are in `statistics["failures"]`.
     """
     tell = progress or _silent
-    sources = inputs.resolve(paths, host=host, guest=guest)
+    sources = inputs.resolve(_flat(paths), host=_flat((host,)), guest=_flat((guest,)))
     read = reading.read(sources, progress=tell)
     failures = [problem for source in sources if (problem := source.problem)]
     if not any(record.role == "trace" for record in read.inputs):
@@ -65,6 +64,11 @@ def analyze(
         capture=(*_machine_problems(machine), *capture),
         statistics=_statistics(read, knowledge.audit_statistics(read.events, version), failures),
     )
+
+
+def _flat(given: Iterable[str | Path | Paths]) -> list[str | Path]:
+    """A single path is a sequence of characters to Python, and never meant as one."""
+    return [path for one in given for path in ([one] if isinstance(one, str | Path) else one)]
 
 
 def _silent(stage: str, done: float, total: float | None) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from quirkfinder import __version__
-from tests.conftest import REPOSITORY
+from tests.conftest import REPOSITORY, corpus_trace
 
 
 @pytest.fixture(scope="module")
@@ -57,3 +57,5 @@ def test_it_runs_away_from_the_checkout(wheel: Path, tmp_path: Path) -> None:
 
     assert run("--version") == f"quirkfinder {__version__}\n"
     assert "ati-bar4-window" in run("quirks")
+    assert "1002:5046" in run("analyze", str(corpus_trace("ati-leak")))
+    assert "<svg" in run("analyze", str(corpus_trace("ati-leak")), "--format", "html")

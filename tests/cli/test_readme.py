@@ -18,6 +18,16 @@ def test_the_report_in_the_readme_is_the_beginning_of_the_real_one() -> None:
     assert renewed(README) == README
 
 
+def test_the_library_example_runs(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    (example,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    monkeypatch.chdir(REPOSITORY)
+    names: dict[str, object] = {}
+    exec(compile(example, "README.md", "exec"), names)
+    out = capsys.readouterr().out
+    assert out.startswith("confirmed window bar1+0x0 selects")
+    assert "## quirkfinder" in out
+
+
 def test_every_command_that_the_documentation_names_is_there() -> None:
     known = {command.name for command in commands(build_parser())}
     for name in ("README.md", "CONTRIBUTING.md"):
