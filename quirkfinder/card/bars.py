@@ -16,6 +16,9 @@ from quirkfinder.events import ROM
 from quirkfinder.inventory.facts import Facts, InventoryBar
 
 
+_HIGHEST_PORT = 0xFFFF
+
+
 @dataclass(slots=True)
 class Sources:
     """What the BARs of one card are put together from."""
@@ -76,7 +79,17 @@ def _kind(draft: Draft, index: int, host: InventoryBar | None, told: list[GuestB
     kinds += [g.bar.kind for g in told if g.source != "info mtree"]
     kinds += [host.kind] if host is not None else []
     kinds += [g.bar.kind for g in told]
-    return next((kind for kind in kinds if kind != "unknown"), "unknown")
+    addresses = [None if host is None else host.address, *(g.bar.address for g in told)]
+    known = next((kind for kind in kinds if kind != "unknown"), None)
+    return known or _kind_by_address([*(p.address for p in draft.placements.get(index, ())), *addresses])
+
+
+def _kind_by_address(addresses: Sequence[int | None]) -> BarKind:
+    """Ports end at 0xffff: what lies above is memory; that it is 64 bits wide shows only above 4 GiB."""
+    highest = max((address for address in addresses if address is not None), default=0)
+    if highest <= _HIGHEST_PORT:
+        return "unknown"
+    return "memory64" if highest >> 32 else "memory32"
 
 
 def _size(sources: Sources, index: int, host: InventoryBar | None, told: list[GuestBar]) -> int | None:

@@ -3,13 +3,13 @@
 A `row` is the index of an event in the frame.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import polars as pl
 
 from quirkfinder.card.model import Position
-from quirkfinder.events import ACCESSES, EVENTS, EventType
+from quirkfinder.events import ACCESSES, EVENTS
 
 #: Named like this where the log names no device (debug prints of QEMU 1.3 and 1.4).
 UNNAMED = "unnamed"
@@ -146,29 +146,3 @@ def quiet(events: pl.DataFrame, first: int, last: int) -> bool:
     """Are there no accesses of the guest between two rows (both excluded)?"""
     between = events.slice(first + 1, max(last - first - 1, 0))
     return not between.select(kinds(_GUEST_ACCESSES).any()).item() if len(between) else True
-
-
-def of_device(rows: Iterable[Row], device: str | None) -> Iterator[Row]:
-    """The rows of a device; those of `reset` also where they name none (the whole machine)."""
-    for row in rows:
-        if row.device == device or (row.event == "reset" and row.device is None):
-            yield row
-
-
-__all__ = [
-    "CONFIG_ACCESSES",
-    "PLACES",
-    "UNNAMED",
-    "EventType",
-    "Row",
-    "capability_writes",
-    "device_names",
-    "header_rows",
-    "kinds",
-    "map_rows",
-    "message_rows",
-    "numbered",
-    "of_device",
-    "quiet",
-    "rows_of",
-]

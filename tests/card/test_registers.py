@@ -363,3 +363,15 @@ def test_every_access_finds_the_bar_where_the_registers_say(
         assert bar is not None
         assert bar.guest_at(row) == placed
         assert bar.guest == held[index] or not any(p.address for p in bar.placements)
+
+
+def test_what_lies_above_the_ports_is_memory() -> None:
+    """Logs without reads of the registers show no flags."""
+    log = Log()
+    log.setup({0: 0x1000, 2: 0x1000, 4: 0x100})
+    log.write(0x10, 0xFEBF0000)
+    log.write(0x18, 0xFEBE0000)
+    log.write(0x1C, 0x1)
+    log.write(0x20, 0xC000)
+    log.command(3)
+    assert [bar.kind for bar in only_card(log).bars] == ["memory32", "memory64", "unknown"]
