@@ -15,7 +15,6 @@ from quirkfinder.card.rows import Row, quiet
 from quirkfinder.events import ROM
 from quirkfinder.inventory.facts import Facts, InventoryBar
 
-
 _HIGHEST_PORT = 0xFFFF
 
 
