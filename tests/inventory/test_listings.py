@@ -274,7 +274,7 @@ def test_command_lines() -> None:
     first, second, third = read("command-libvirt.txt").devices
     assert (first.driver, first.option("host"), first.option("id")) == ("vfio-pci", "0000:03:00.0", "hostdev0")
     assert first.option("x-no-mmap") == "on"
-    assert second.option("romfile") == "/tmp/a,b.rom"
+    assert second.option("romfile") == "/roms/a,b.rom"
     assert second.option("missing") is None
     assert third.driver == "virtio-blk-pci"
 
