@@ -4,9 +4,11 @@ Every stage is usable alone; this module only joins them and keeps what each of 
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+
+import polars as pl
 
 from quirkfinder import __version__, inputs, inventory, knowledge, reading
 from quirkfinder.card import Card, Machine, build_machine
@@ -23,6 +25,15 @@ Paths = Sequence[str | Path]
 _QUOTE = 400
 
 
+@dataclass(frozen=True, slots=True)
+class Study:
+    """The document, and what it was made from: the frame of `events.SCHEMA` and the cards with all that is known."""
+
+    document: Findings
+    events: pl.DataFrame
+    machine: Machine
+
+
 def analyze(
     *paths: str | Path | Paths,
     host: str | Path | Paths = (),
@@ -37,6 +48,17 @@ def analyze(
     Raises NoUsableInput where no input holds a trace, UsageError where `device` is not in it.  Inputs that failed
     beside others that did not are in `statistics["failures"]`.
     """
+    return study(*paths, host=host, guest=guest, device=device, progress=progress).document
+
+
+def study(
+    *paths: str | Path | Paths,
+    host: str | Path | Paths = (),
+    guest: str | Path | Paths = (),
+    device: str | None = None,
+    progress: Progress | None = None,
+) -> Study:
+    """As `analyze`, and keeps the events and the cards, for those who need more than the document."""
     tell = progress or _silent
     sources = inputs.resolve(_flat(paths), host=_flat((host,)), guest=_flat((guest,)))
     read = reading.read(sources, progress=tell)
@@ -56,7 +78,7 @@ def analyze(
     tell("quoting", 0, None)
     found = _quoted(found, sources)
     capture = knowledge.examine(read.events, machine, _reading_info(read, texts))
-    return Findings(
+    document = Findings(
         version=__version__,
         inputs=read.inputs,
         devices=tuple(_device(card) for card in mined.cards),
@@ -64,6 +86,7 @@ def analyze(
         capture=(*_machine_problems(machine), *capture),
         statistics=_statistics(read, knowledge.audit_statistics(read.events, version), failures),
     )
+    return Study(document, read.events, replace(machine, cards=mined.cards))
 
 
 def _flat(given: Iterable[str | Path | Paths]) -> list[str | Path]:
