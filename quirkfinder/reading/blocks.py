@@ -1,7 +1,7 @@
 """Blocks of lines to blocks of events, with whichever engine is at hand."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import polars as pl
@@ -10,7 +10,7 @@ from quirkfinder.inputs import LineBlock, Source
 from quirkfinder.inputs.recognition import EVENT_NAME
 from quirkfinder.reading.columns import Columns, columns_of_rows, merged
 from quirkfinder.reading.frames import frame, joined
-from quirkfinder.reading.hints import Sighting
+from quirkfinder.reading.hints import Sighting, has_relative_times
 from quirkfinder.reading.native import NativeEngine, NativeUnavailableError
 from quirkfinder.reading.portable import Ignored, Row, portable_engine
 
@@ -120,9 +120,21 @@ def read_blocks(
     """
     parser = Engine(engine)
     first_line = 0
+    base: int | None = None
     for block in source.blocks():
         parsed = parser.parse(block, source=input, first_line=first_line)
         first_line += parsed.lines
         if progress is not None:
             progress("reading", source.position, source.size or None)
+        if base is None and has_relative_times(parsed.seen):
+            base = next(iter(parsed.frame["time"].drop_nulls().head(1).to_list()), None)
+        if base is not None:
+            parsed = replace(parsed, frame=parsed.frame.with_columns(time=since(parsed.frame["time"], base)))
         yield parsed
+
+
+def since(time: pl.Series, base: int) -> pl.Series:
+    """Times counted from the first event; a step back by months is the turn of a year that the stamps do not name."""
+    year = 366 * 86_400_000_000_000
+    turned = (time.diff() < -year // 2).fill_null(value=False)
+    return time - base + turned.cum_sum().cast(pl.Int64) * year if turned.any() else time - base

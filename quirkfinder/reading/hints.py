@@ -3,11 +3,12 @@
 from collections.abc import Iterable
 
 from quirkfinder.reading.shapes import Shape, body_shapes, prefix_shapes
+from quirkfinder.reading.times import RELATIVE
 
 #: A prefix (position in `prefix_shapes()`, -1: none) and a shape (position in `body_shapes()`) that were met together.
 Sighting = tuple[int, int]
 #: Prefixes under the names that the inference knows.
-_PREFIXES = {"thread_stamp": "pid", "iso_stamp": "iso"}
+_PREFIXES = {"thread_stamp": "pid", "iso_stamp": "iso", "ftrace_mark": "ftrace", "syslog_iso": "syslog"}
 #: Families whose lines carry a name of a trace event in front.
 _TRACES = frozenset({"trace_events", "memory_region", "other_events"})
 
@@ -34,7 +35,13 @@ def hints(seen: Iterable[Sighting]) -> tuple[str, ...]:
         if shape.wording:
             found.add("wording:" + shape.wording.replace("_", "-"))
         # Error reports had a stamp long before traces: they say nothing.
-        if shape.grammar not in {"messages", "debug_prints"}:
+        if shape.grammar not in {"messages", "kernel_events", "debug_prints"}:
             rule = prefixes[prefix].rule if prefix >= 0 else "none"
             found.add(f"prefix:{_PREFIXES.get(rule, rule)}")
     return tuple(sorted(found))
+
+
+def has_relative_times(seen: Iterable[Sighting]) -> bool:
+    """True where all stamps lack a date or a year."""
+    rules = {prefix_shapes()[prefix].rule for prefix, _ in seen if prefix >= 0}
+    return bool(rules) and rules <= RELATIVE

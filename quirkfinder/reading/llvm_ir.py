@@ -225,7 +225,9 @@ def module(prefixes: Sequence[Shape], bodies: Sequence[Shape]) -> str:
     walker = ParseWalker(definitions)
     walker.loop_head()
     walker.block("prefix")
-    walker.walk(build(prefixes), "%text", (), "bare")
+    # The prefixes of other captures are the portable engine's: such logs are short.
+    own = [shape for shape in prefixes if shape.grammar == "prefixes"]
+    walker.walk(build(own), "%text", (), "bare")
     walker.body_head()
     walker.walk(build(split(bodies)[0]), "%at", (), "cold")
     walker.cold_call()

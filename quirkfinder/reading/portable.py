@@ -24,6 +24,8 @@ ENDS = b" \t\r"
 _SEPARATORS = b" (:[\t"
 _WORD = re.compile(rb"[^ (:\[\t]*")
 _REST = re.compile(rb"[ (:\[\t]*([^ (:\[\t]*)")
+_ESCAPE = re.compile(rb"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\^_])")
+_QUOTED = re.compile(rb"^[ \t]*(?:>[ \t]?)+")
 
 
 class Row(NamedTuple):
@@ -45,6 +47,11 @@ class Ignored:
 
 
 IGNORED = Ignored()
+
+
+def undecorated(line: bytes) -> bytes:
+    """A line without terminal escapes (ECMA-48), marks of quotation in mails and the monitor's prompt."""
+    return _QUOTED.sub(b"", _ESCAPE.sub(b"", line)).removeprefix(b"(qemu) ")
 
 
 def expression(shape: Shape, *, whole: bool) -> re.Pattern[bytes]:
@@ -161,7 +168,8 @@ class PortableEngine:
                     return None
                 time = nanoseconds(values)
                 thread = values.get("THREAD")
-                if time is None:
+                # Months of other languages are no reason to lose the line.
+                if time is None and "MONTHNAME" not in values:
                     return None
                 return time, thread if isinstance(thread, int) else None, found.end(), number
         return None, None, 0, -1
@@ -193,6 +201,12 @@ class PortableEngine:
 
     def line(self, line: bytes) -> Row | Ignored | None:
         """What a line (without its newline) is: an event, known and ignored, or None: unknown."""
+        found = self._line(line)
+        if found is None and (cleaned := undecorated(line)) != line:
+            found = self._line(cleaned)
+        return found
+
+    def _line(self, line: bytes) -> Row | Ignored | None:
         line = line.strip(ENDS)
         if not line:
             return IGNORED

@@ -16,8 +16,16 @@ from lark.grammar import Symbol, Terminal
 from lark.lexer import PatternStr
 
 #: Families of lines, in the order in which they are tried: where two shapes take the same line, the first one wins.
-BODY_GRAMMARS = ("trace_events", "unassigned", "memory_region", "debug_prints", "other_events", "messages")
-PREFIX_GRAMMARS = ("prefixes",)
+BODY_GRAMMARS = (
+    "trace_events",
+    "unassigned",
+    "memory_region",
+    "debug_prints",
+    "other_events",
+    "kernel_events",
+    "messages",
+)
+PREFIX_GRAMMARS = ("prefixes", "capture_prefixes")
 COLUMN_ROLES = frozenset({"DEVICE", "REGION", "ADDRESS", "SIZE", "VALUE", "DETAIL"})
 TIME_ROLES = frozenset(
     {"THREAD", "SECONDS", "MICROSECONDS", "NANOSECONDS", "FRACTION"}
@@ -26,7 +34,7 @@ TIME_ROLES = frozenset(
 #: Letters that stand for a size in bytes (`cpu_in addr 0x60(b)`).
 SIZE_LETTERS = {"b": 1, "w": 2, "l": 4, "q": 8}
 #: The largest value that a column holds; what is larger makes the line an unknown one.
-LIMITS = {"REGION": 127, "SIZE": 255, "THREAD": 2**32 - 1, "SECONDS": 9_223_372_035}
+LIMITS = {"REGION": 127, "SIZE": 255, "THREAD": 2**32 - 1, "SECONDS": 9_223_372_035, "NANOSECONDS": 2**63 - 1}
 _CLASS = re.compile(r"(\[(?:\\.|[^\]\\])+\])(?:\{(\d+)(?:,(\d+))?\}|([+]))?")
 
 Kind = Choice["decimal", "hex", "letter", "text"]
@@ -183,11 +191,11 @@ def flatten(name: str) -> tuple[Shape, ...]:
             out += [(tokens, alias) for tokens in partial]
         return out
 
-    starts = grammar.options.start
+    starts: list[str] = grammar.options.start
     found: dict[tuple[str, tuple[Token, ...]], Shape] = {}
-    for rule in starts:
-        for tokens, alias in expand(rule, ()):
-            found.setdefault((rule, _joined(tokens)), Shape(name, rule, _joined(tokens), alias))
+    for start in starts:
+        for tokens, alias in expand(start, ()):
+            found.setdefault((start, _joined(tokens)), Shape(name, start, _joined(tokens), alias))
     return tuple(found.values())
 
 

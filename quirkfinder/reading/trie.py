@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from quirkfinder.reading.semantics import meaning
-from quirkfinder.reading.shapes import Field, Shape
+from quirkfinder.reading.shapes import PREFIX_GRAMMARS, Field, Shape
 
 HIGH_BYTES = frozenset(range(0x80, 0x100))
 END_BYTES = frozenset(b" \t\r\n")
@@ -68,7 +68,7 @@ def atoms(shape: Shape) -> list[Atom] | None:
     """The steps of a shape, None where native code does not take it."""
     known = meaning(shape)
     fields = shape.fields
-    if not isinstance(shape.tokens[0], bytes) and shape.grammar != "prefixes":
+    if not isinstance(shape.tokens[0], bytes) and shape.grammar not in PREFIX_GRAMMARS:
         return None
     if any(f.members is None or f.kind == "letter" for f in fields) or (known is not None and known.joined_detail):
         return None
