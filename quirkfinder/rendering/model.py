@@ -12,8 +12,22 @@ Parameters = dict[str, Any]
 def model(finding: Finding) -> list[str]:
     """The parameters of the finding as sentences, without a full stop; every key that has no sentence is listed."""
     used, describe = _DESCRIBE.get(finding.kind, ((), _nothing))
+    used = (*used, "leaks")
     rest = [f"{key}: {words.plain(value)}" for key, value in finding.parameters.items() if key not in used]
-    return describe(finding.parameters) + rest
+    leaks = [_leak(leak) for leak in words.objects(finding.parameters.get("leaks"))]
+    return describe(finding.parameters) + leaks + rest
+
+
+def _leak(leak: Parameters) -> str:
+    """Where a host address that the finding tells ends when the guest uses it."""
+    lands = words.plain(leak.get("lands_on"))
+    ends = {
+        "itself": "the same BAR in this guest, by accident",
+        "nothing": "nothing in this guest",
+        "ram": "RAM in this guest",
+    }
+    told = f"it tells the host address of {words.bar(leak.get('bar'))}, {words.plain(leak.get('host'))}"
+    return f"{told}: {ends.get(lands, words.region(lands) + ' in this guest')}"
 
 
 def target_sentence(region: object, target: Parameters) -> str:

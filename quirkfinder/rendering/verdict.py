@@ -86,13 +86,12 @@ def _leaks(claims: list[Finding]) -> list[str]:
     leaks = [f for f in claims if words.tells_host_addresses(f)]
     if not leaks:
         return []
-    told = [f.parameters.get("bar") for f in leaks if f.kind == "address-leak"]
-    of = f" (of {words.bars(told)})" if len(told) == len(leaks) else ""
+    told = [bar for f in leaks for bar in words.told_bars(f)]
+    of = f" of {words.bars(told)}" if told and all(words.told_bars(f) for f in leaks) else ""
+    doors = sum(f.kind in words.BACK_DOORS for f in claims)
     if len(leaks) == 1:
-        alone = sum(f.kind in words.BACK_DOORS for f in claims) == 1
-        return [f"{'It' if alone else 'One of them'} hands the guest host addresses{of}."]
-    all_of = len(leaks) == sum(f.kind in words.BACK_DOORS for f in claims)
-    return [f"{'All' if all_of else len(leaks)} of them hand the guest host addresses{of}."]
+        return [f"{'It' if doors == 1 else 'One of them'} hands the guest host addresses{of}."]
+    return [f"{'All' if len(leaks) == doors else len(leaks)} of them hand the guest host addresses{of}."]
 
 
 def _consequences(claims: list[Finding]) -> list[str]:
@@ -101,9 +100,10 @@ def _consequences(claims: list[Finding]) -> list[str]:
     if used:
         accesses = _total(f.parameters.get(key) for f in used for key in ("reads", "writes"))
         where = words.bars([f.parameters.get("bar") for f in used])
+        then = "then " if any(words.tells_host_addresses(f) for f in claims) else ""
+        missed = words.count(accesses, "access", "accesses")
         sentences.append(
-            f"The guest then used host addresses of {where}: {words.count(accesses, 'access', 'accesses')} "
-            "that missed what they were meant for."
+            f"The guest {then}used host addresses of {where}: {missed} that missed what they were meant for."
         )
     unexplained = [f for f in claims if f.kind == "unassigned-access"]
     if unexplained:

@@ -156,13 +156,13 @@ def subject(document: Findings) -> str:
 
 
 def qemu_version(document: Findings) -> str:
-    """`11.1`, `10.1 to 11.1`, `from 10.1` by `statistics.qemu`; empty where it does not say."""
+    """`11.1`, `10.1 to 11.1`, `10.1 or newer` by `statistics.qemu`; empty where it does not say."""
     said = document.statistics.get("qemu")
     if not isinstance(said, dict) or not said.get("first"):
         return ""
     first, last = words.plain(said["first"]), said.get("last")
     if last is None:
-        return f"from {first}"
+        return f"{first} or newer"
     return first if last == said["first"] else f"{first} to {words.plain(last)}"
 
 

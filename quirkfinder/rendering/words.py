@@ -154,16 +154,27 @@ def overlap(guest: BarRecord, host: BarRecord) -> bool:
 
 
 def tells_host_addresses(finding: Finding) -> bool:
-    """Does the guest read a BAR's host address through this back door (config space shows them at 0x10 to 0x27)?"""
+    """Does the guest read a BAR's host address through this back door?
+
+    `parameters.leaks` says so where it is there; config space shows the addresses at 0x10 to 0x27 otherwise.
+    """
     parameters = finding.parameters
-    if finding.kind == "address-leak":
-        return True
+    if finding.kind not in BACK_DOORS:
+        return False
+    if "leaks" in parameters:
+        return bool(objects(parameters["leaks"]))
     if finding.kind == "config-mirror" and parameters.get("function") is None:
         first, length = number(parameters.get("config_offset")), number(parameters.get("size"))
         return first is not None and length is not None and first < CONFIG_BARS.stop and first + length > 0x10
     if finding.kind == "window":
         return any(target.get("space") == "config" for target in objects(parameters.get("targets")))
-    return False
+    return finding.kind == "address-leak"
+
+
+def told_bars(finding: Finding) -> list[object]:
+    """The BARs whose host address the finding tells, as far as the document names them."""
+    leaks = [leak.get("bar") for leak in objects(finding.parameters.get("leaks"))]
+    return leaks or ([finding.parameters["bar"]] if finding.kind == "address-leak" else [])
 
 
 def objects(value: object) -> list[dict[str, Any]]:

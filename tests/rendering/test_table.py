@@ -48,7 +48,7 @@ def test_the_verdict_comes_first_and_the_advice_second() -> None:
     report = table(example_findings())
     paragraphs = report.split("\n\n")
     assert paragraphs[1].startswith(
-        "3 back doors, 2 confirmed and 1 likely. All of them hand the guest host addresses."
+        "3 back doors, 2 confirmed and 1 likely. All of them hand the guest host addresses of"
     )
     assert paragraphs[2].startswith("What to do\n  1. Write the quirk")
 

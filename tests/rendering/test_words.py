@@ -116,6 +116,12 @@ def finding(kind: str, **parameters: object) -> Finding:
             "1 read and 2 writes at ports",
         ),
         ("unassigned-access", {"what": "ever"}, "what: ever"),
+        (
+            "config-mirror",
+            {"leaks": [{"bar": 0, "host": "0xd0000000", "lands_on": "ram"}]},
+            "it tells the host address of BAR0, 0xd0000000: RAM in this guest",
+        ),
+        ("window", {"leaks": [{"bar": 1, "host": "0xe000", "lands_on": "bar4"}]}, "0xe000: BAR4 in this guest"),
     ],
 )
 def test_parameters_become_sentences(kind: str, parameters: dict[str, object], sentence: str) -> None:
@@ -180,7 +186,7 @@ def test_trap_costs(cost: dict[str, object] | None, sentence: str) -> None:
     [
         (None, ""),
         ("11.1", ""),
-        ({"first": "1.3", "last": None}, "from 1.3"),
+        ({"first": "1.3", "last": None}, "1.3 or newer"),
         ({"first": "7.2", "last": "7.2"}, "7.2"),
         ({"first": "10.1", "last": "11.1"}, "10.1 to 11.1"),
     ],
@@ -230,7 +236,7 @@ def test_the_verdict_counts_and_names() -> None:
 
 def test_one_leaking_register_is_named_with_its_bar() -> None:
     sentences = verdict(Findings.from_dict(without("window", "config-mirror")))
-    assert sentences[:2] == ["1 back door, 1 likely.", "It hands the guest host addresses (of BAR4)."]
+    assert sentences[:2] == ["1 back door, 1 likely.", "It hands the guest host addresses of BAR4."]
 
 
 def test_an_empty_verdict_admits_what_the_capture_cannot_show() -> None:

@@ -17,6 +17,7 @@ from quirkfinder.rendering.page.axis import Axis, axis
 
 _DOOR, _HOST, _GUEST, _BLOCK, _WIDTH = 10, 370, 720, 220, 960
 _TOP = 46
+_LABEL = 26  # characters that fit above a way
 _MOST_DOORS, _MOST_BARS = 24, 16  # a card has seven BARs; a document may claim more
 
 
@@ -26,6 +27,9 @@ class Ending:
 
     kind: str
     words: str
+
+
+_SAME = Ending("same", "the same BAR: 1:1, works by accident")
 
 
 def maps(document: Findings, device: DeviceRecord) -> list[tuple[str, Markup]]:
@@ -41,24 +45,32 @@ def maps(document: Findings, device: DeviceRecord) -> list[tuple[str, Markup]]:
 
 
 def ending(document: Findings, device: DeviceRecord, bar: BarRecord) -> Ending:
-    """What the guest has at the BAR's host address."""
+    """What the guest has at the BAR's host address: by the findings' `leaks`, else by the BARs' addresses."""
     if bar.host is not None and bar.host == bar.guest:
-        return Ending("same", "the same BAR: 1:1, works by accident")
+        return _SAME
+    for finding in _doors_of(document, device):
+        for leak in words.objects(finding.parameters.get("leaks")):
+            if leak.get("bar") == bar.index and leak.get("lands_on") not in (None, "nothing"):
+                return _landing(words.plain(leak["lands_on"]))
     for other in device.bars:
         if words.is_io(other) == words.is_io(bar) and other.index != bar.index and words.overlap(other, bar):
-            return Ending("bar", f"{words.bar(other.index)}, the wrong one")
-    for span in words.objects(document.statistics.get("guest_map")):
-        first, last = words.number(span.get("first")), words.number(span.get("last"))
-        if None not in (first, last, bar.host) and first <= bar.host <= last:  # type: ignore[operator]  # not None
-            return Ending("ram", words.plain(span.get("name")))
+            return _landing(f"bar{other.index}")
     accesses = sum(_accesses(f) for f in _of(document, device, "host-address-access") if _names(f, bar))
     missed = f": {words.count(accesses, 'access', 'accesses')} went there" if accesses else ""
     return Ending("nothing", f"nothing{missed}")
 
 
+def _landing(name: str) -> Ending:
+    if name == "itself":
+        return _SAME
+    if name == "ram":
+        return Ending("ram", "RAM, where accesses end unlogged")
+    return Ending("bar", f"{words.region(name)}, the wrong one")
+
+
 def _map(document: Findings, device: DeviceRecord, bars: list[BarRecord], label: str) -> Markup:
     scale = axis(span for bar in bars for span in (_span(bar, bar.host), _span(bar, bar.guest)))
-    doors = [f for f in document.findings if f.device == device.name and _leads_to(f, bars)][:_MOST_DOORS]
+    doors = [f for f in _doors_of(document, device) if any(_names(f, bar) for bar in bars)][:_MOST_DOORS]
     height = _TOP + max(scale.height, 34 * len(doors)) + 16
     parts = [
         svg.text(heading, x, 22, "heading")
@@ -114,7 +126,7 @@ def _across(document: Findings, device: DeviceRecord, bar: BarRecord, scale: Axi
         svg.element(
             "path", d=f"M{right - 10} {y - 4:g}L{right - 2} {y:g}L{right - 10} {y + 4:g}", class_=f"tip {end.kind}"
         ),
-        svg.text(end.words.split(":")[0].split(",")[0], left + 6, y - 4, f"label small {end.kind}"),
+        svg.text(end.words.split(":")[0].split(",")[0][:_LABEL], left + 6, y - 4, f"label small {end.kind}"),
         *([svg.text("nothing here", right + 8, y + 4, "label small nothing")] if end.kind == "nothing" else []),
     )
 
@@ -153,19 +165,17 @@ def _of(document: Findings, device: DeviceRecord, kind: str) -> list[Finding]:
     return [f for f in document.findings if f.device == device.name and f.kind == kind and f.verdict != "benign"]
 
 
+def _doors_of(document: Findings, device: DeviceRecord) -> list[Finding]:
+    return [f for kind in words.BACK_DOORS for f in _of(document, device, kind) if words.tells_host_addresses(f)]
+
+
 def _accesses(finding: Finding) -> int:
     return sum(words.number(finding.parameters.get(key)) or 0 for key in ("reads", "writes"))
 
 
-def _leads_to(finding: Finding, bars: list[BarRecord]) -> bool:
-    return (
-        finding.verdict != "benign"
-        and words.tells_host_addresses(finding)
-        and any(_names(finding, bar) for bar in bars)
-    )
-
-
 def _names(finding: Finding, bar: BarRecord) -> bool:
     """Does the finding tell or use this BAR's host address? Config space tells those of all BARs but the ROM's."""
-    told = finding.parameters.get("bar")
-    return bar.index != 6 and (finding.kind in ("window", "config-mirror") if told is None else told == bar.index)
+    if finding.kind == "host-address-access":
+        return bool(finding.parameters.get("bar") == bar.index)
+    told = words.told_bars(finding)
+    return bar.index in told if told else bar.index != 6

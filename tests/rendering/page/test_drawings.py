@@ -45,22 +45,42 @@ def bar(index: int, host: int | None, guest: int | None, size: int | None = 0x10
     return BarRecord(index, "memory32", size, host, guest)
 
 
+def without_leaks() -> Findings:
+    document = example_findings()
+    for finding in document.findings:
+        finding.parameters.pop("leaks", None)
+    return document
+
+
 @pytest.mark.parametrize(
     ("bars", "kind", "said"),
     [
         ([bar(0, 0x1000, 0x1000)], "same", "the same BAR: 1:1, works by accident"),
         ([bar(0, 0x1000, 0x8000), bar(1, 0x9000, 0x1800)], "bar", "BAR1, the wrong one"),
-        ([bar(0, 0x100000, 0x8000)], "ram", "pc.ram"),
-        ([bar(0, 0xD0000000, 0x8000)], "nothing", "nothing: 20 accesses went there"),
+        ([bar(0, 0x100000, 0x8000)], "nothing", "nothing: 20 accesses went there"),
         ([bar(1, 0xD0000000, 0x8000)], "nothing", "nothing"),
     ],
 )
 def test_where_the_guests_use_of_a_host_address_ends(bars: list[BarRecord], kind: str, said: str) -> None:
-    data = example()
-    data["statistics"]["guest_map"] = [{"first": "0x100000", "last": "0x1fffff", "name": "pc.ram"}]
-    document = Findings.from_dict(data)
     device = DeviceRecord("0000:01:00.0", tuple(bars))
-    assert dataclasses.astuple(ending(document, device, bars[0])) == (kind, said)
+    assert dataclasses.astuple(ending(without_leaks(), device, bars[0])) == (kind, said)
+
+
+@pytest.mark.parametrize(
+    ("lands_on", "kind", "said"),
+    [
+        ("ram", "ram", "RAM, where accesses end unlogged"),
+        ("bar2", "bar", "BAR2, the wrong one"),
+        ("itself", "same", "the same BAR: 1:1, works by accident"),
+        ("hpet", "bar", "hpet, the wrong one"),
+        ("nothing", "nothing", "nothing: 20 accesses went there"),
+    ],
+)
+def test_what_a_finding_says_of_the_landing_weighs_more(lands_on: str, kind: str, said: str) -> None:
+    document = without_leaks()
+    document.findings[0].parameters["leaks"] = [{"bar": 0, "host": "0x100000", "lands_on": lands_on}]
+    device = DeviceRecord("0000:01:00.0", (bar(0, 0x100000, 0x8000),))
+    assert dataclasses.astuple(ending(document, device, device.bars[0])) == (kind, said)
 
 
 def test_memory_and_ports_have_a_map_each_and_equal_addresses_equal_heights() -> None:
