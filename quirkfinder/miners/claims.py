@@ -28,10 +28,18 @@ class Scene:
     card: Card
     registers: Registers
     hardware: HardwareConfig
+    #: BARs whose host address no inventory told, only a door of the card's
+    learnt: frozenset[int] = frozenset()
+    #: BARs inside whose host range the guest touched addresses at which it has nothing
+    touched: frozenset[int] = frozenset()
 
     @property
     def accesses(self) -> Accesses:
         return self.registers.accesses
+
+    def sure_of(self, bars: Iterable[int]) -> bool:
+        """Is the host address of one of `bars` known from more than the door that shows it?"""
+        return any(bar not in self.learnt or bar in self.touched for bar in bars)
 
     def evidence(self, rows: Iterable[int], notes: Sequence[str] | str = "") -> tuple[Evidence, ...]:
         """Evidence for rows of the frame, at most `MOST_EVIDENCE`; a note for each, or one for all."""

@@ -9,6 +9,8 @@ from quirkfinder.miners.hardware import HardwareConfig
 from quirkfinder.miners.information import information, information_of
 
 _MOST_LEARNT = 20.0  # bits that the alignment of an address can prove
+_HEADER = 0x40
+_LEAST_BEHIND = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,9 +26,15 @@ class ConfigEvidence:
 
     @property
     def holds(self) -> bool:
-        """A live field and another one, with next to nothing against them."""
-        enough = len(self.live) >= 1 and len(self.fields) >= 2
+        """A live field and another one, or the body of config space; with next to nothing against them."""
+        enough = (len(self.live) >= 1 and len(self.fields) >= 2) or self.has_body
         return enough and len(self.against) * 5 <= len(self.fields)
+
+    @property
+    def has_body(self) -> bool:
+        """Ids, and several fields behind the header: a copy of the header, as firmware keeps it, has none of them."""
+        behind = [where for where in self.fields if where >= _HEADER]
+        return self.fields[:1] == (0,) and len(behind) >= _LEAST_BEHIND and not self.against
 
 
 def config_evidence(data: Accesses, offset: Ints, hardware: HardwareConfig, reads: Ints) -> ConfigEvidence:

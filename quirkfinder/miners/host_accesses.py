@@ -176,9 +176,7 @@ def _evidence(scene: Scene, stray: Stray, origin: Origin | None) -> tuple[Eviden
         mask = 3 if stray.space == "io" else 15
         distance = (int(stray.addresses[0]) & 0xFFFFFFFF) - (origin.value & ~mask)
         rows.append(int(scene.accesses.row[origin.position]))
-        notes.append(
-            f"the guest learns an address in the host's BAR{bar}; the first access is 0x{distance:x} behind it"
-        )
+        notes.append(f"tells the guest an address in the host's BAR{bar}; its first access is 0x{distance:x} behind it")
     for row, address in list(zip(stray.rows.tolist(), stray.addresses.tolist(), strict=True))[:6]:
         rows.append(int(row))
         notes.append(f"host BAR{bar}+0x{int(address) - base:x}: nothing is there for the guest")

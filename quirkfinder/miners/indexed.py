@@ -18,21 +18,20 @@ def indexed_findings(scene: Scene, known: frozenset[int]) -> Iterator[Finding]:
     """Benign pairs; `known` are the places of windows' registers."""
     told: set[int] = set(known)
     pairs = list(candidate_pairs(scene.accesses))
-    chained = {p.data for p in pairs if p.near} & {p.address for p in pairs if p.near and p.address != p.data}
+    followers: dict[int, set[int]] = {}
+    for pair in pairs:
+        if pair.near:
+            followers.setdefault(pair.address, set()).add(pair.data)
     for pair in pairs:
         # registers written one after the other are a table, not an index and its data
-        if (
-            pair.address in told
-            or pair.data in told
-            or not pair.near
-            or pair.address == pair.data
-            or pair.data in chained
-        ):
+        table = followers.get(pair.data, set()) - {pair.address, pair.data}
+        if table or {pair.address, pair.data} & told or not pair.near or pair.address == pair.data:
             continue
         uses = plain_uses(scene.registers, pair)
         indices = np.unique(uses.address)
         steady = uses.fresh.mean() if len(uses) else 0.0
-        if len(indices) < _LEAST_INDICES or steady < 0.5 or pair.uses < 2 * _LEAST_INDICES:
+        enough = len(indices) >= _LEAST_INDICES and pair.uses >= 2 * _LEAST_INDICES and (~uses.data.write).sum() >= 2
+        if not enough or steady < 0.5:
             continue
         told.update((pair.address, pair.data))
         yield _finding(scene, pair, len(indices), first_rows(uses.data.row, 3))

@@ -37,9 +37,7 @@ def landing_words(leaks: list[dict[str, Any]]) -> str:
         if where == "itself":
             words.append(f"BAR{leak['bar']} works by accident, the guest has it at the same address")
         elif where == "ram":
-            words.append(
-                f"the address of BAR{leak['bar']} is RAM in this guest: accesses end there and nothing is logged"
-            )
+            words.append(f"the address of BAR{leak['bar']} is RAM in this guest, where accesses end unlogged")
         elif where != "nothing":
-            words.append(f"the address of BAR{leak['bar']} is {where} in this guest, and nothing is logged")
+            words.append(f"the address of BAR{leak['bar']} is {where} in this guest, where accesses end unlogged")
     return "; " + "; ".join(words) if words else ""

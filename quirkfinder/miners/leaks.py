@@ -43,11 +43,10 @@ class Leak:
     other_values: int  # distinct other values that the register told
 
 
-def discover_leaks(scene: Scene, owned: Flags, used_bars: frozenset[int]) -> list[Leak]:
+def discover_leaks(scene: Scene, owned: Flags) -> list[Leak]:
     """Leaks among the reads that no window or mirror explains (`owned` marks those that are explained).
 
-    `used_bars`: BARs inside whose host range the guest touched unmapped addresses: it had learnt the address, so a
-    round address is believed too.
+    A round address is believed too where the guest touched addresses in the BAR's host range: it had learnt it.
     """
     accesses = scene.accesses
     free = np.flatnonzero(~accesses.write & ~owned)
@@ -60,7 +59,7 @@ def discover_leaks(scene: Scene, owned: Flags, used_bars: frozenset[int]) -> lis
         for leak in _of_bar(accesses, reads, bar):
             strong = leak.bits - chance >= (_STRONG if leak.shift == 0 else _SHIFTED)
             weak = leak.shift == 0 and leak.bits - chance >= _WEAK
-            believed = bar.index in used_bars and leak.shift == 0 and leak.bits >= _FLAGS
+            believed = bar.index in scene.touched and leak.shift == 0 and leak.bits >= _FLAGS
             if not (strong or weak or believed or leak.size == 1):
                 continue
             known = found.get((leak.place, bar.index))
@@ -126,8 +125,9 @@ def _registers(accesses: Accesses, reads: Accesses, hits: Flags, bar: Bar, shift
         yield Leak(place, size, bar, shift, bits, tuple(reads.row[here].tolist()), len(others))
 
 
-def leak_finding(scene: Scene, leak: Leak, corroborated: bool) -> Finding:
-    """The finding for a leak; `corroborated`: the guest then used an address of that BAR."""
+def leak_finding(scene: Scene, leak: Leak) -> Finding:
+    """The finding for a leak, surer where the guest then used an address of that BAR."""
+    corroborated = leak.bar.index in scene.touched
     bar = leak.bar
     identical = bar.guest == bar.host
     sure = leak.bits >= _STRONG and leak.size > 1 and not leak.other_values and (corroborated or not identical)

@@ -61,18 +61,18 @@ def mirror_finding(scene: Scene, mirror: Mirror) -> Finding:
     """The finding for a mirror."""
     where = f"{region_name(mirror.region)}+0x{mirror.start:x}"
     of = "config space" if mirror.function is None else f"config space of {mirror.function}"
-    live = bar_words(mirror.evidence.live)
-    fields, against = len(mirror.evidence.fields), len(mirror.evidence.against)
-    order = _tell_addresses_first(scene, mirror)
-    leaks = leaked_bars(scene, mirror.evidence.live) if mirror.function is None else []
+    live, fields, against = mirror.evidence.live, len(mirror.evidence.fields), len(mirror.evidence.against)
+    sure = bool(live) and (mirror.function is not None or scene.sure_of(live))
+    leaks = leaked_bars(scene, live) if mirror.function is None else []
+    among = f", {bar_words(live)} among them" if live else ""
     return claim(
         scene,
         "config-mirror",
         where,
-        verdict="confirmed",
-        confidence=confidence(mirror.evidence.bits, against),
+        verdict="confirmed" if sure else "likely",
+        confidence=confidence(mirror.evidence.bits, against, most=0.99 if sure else 0.85),
         needs_quirk=True,
-        summary=f"{where} is a copy of the card's {of}: {fields} fields agree, the addresses of {live} among them",
+        summary=f"{where} is a copy of the card's {of}: {fields} fields agree{among}",
         parameters={
             "region": region_name(mirror.region),
             "offset": hexadecimal(mirror.start),
@@ -81,11 +81,23 @@ def mirror_finding(scene: Scene, mirror: Mirror) -> Finding:
             "function": mirror.function,
             **({"leaks": leaks} if leaks else {}),
         },
-        evidence=scene.evidence(*order),
+        evidence=scene.evidence(*_tell_addresses_first(scene, mirror)),
         evidence_count=len(mirror.evidence.rows),
-        reason=f"a guest that reads it sees the host addresses of {live} instead of its own" + landing_words(leaks),
-        doubt="it would be false if the card kept a copy of its header that follows the BARs only by chance",
+        reason=_reason(live, mirror.function) + landing_words(leaks),
+        doubt=(
+            "it would be false if the card kept a copy of its header that follows the BARs only by chance"
+            if sure
+            else "it would be false if the firmware made this copy once; no inventory tells the host's addresses"
+        ),
     )
+
+
+def _reason(live: tuple[int, ...], function: str | None) -> str:
+    if live and function is None:
+        return f"a guest that reads it sees the host addresses of {bar_words(live)} instead of its own"
+    if live:
+        return f"a guest that reads it sees the host's view of another function, {bar_words(live)} included"
+    return "a guest that reads or writes it goes past what QEMU emulates"
 
 
 def _tell_addresses_first(scene: Scene, mirror: Mirror) -> tuple[list[int], list[str]]:

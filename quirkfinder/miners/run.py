@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
 import polars as pl
 
 from quirkfinder.card.model import Card, Machine
@@ -19,8 +20,10 @@ from quirkfinder.miners.mirrors import Mirror, discover_mirrors, mirror_finding
 from quirkfinder.miners.sinks import sink_findings
 from quirkfinder.miners.windows.discover import Window, discover_windows
 from quirkfinder.miners.windows.findings import window_finding
+from quirkfinder.miners.windows.targets import CONFIG_SPACE, Target
 
 _DISPLAY = 0x03
+_LEAST_CONFIDENCE = 0.45  # what is likelier wrong than right is not said
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,15 +58,15 @@ def mine_card(scene: Scene) -> tuple[Scene, list[Finding]]:
         windows, mirrors = _doors(scene)
     owned = owned_accesses(scene, windows, mirrors)
     strays = discover_strays(scene)
-    touched = frozenset(s.bar.index for s in strays)
-    leaks = discover_leaks(scene, owned, touched)
+    scene = replace(scene, touched=frozenset(s.bar.index for s in strays))
+    leaks = discover_leaks(scene, owned)
     aliases, paged = discover_banks(scene, _window_accesses(scene, windows))
     doors = [window_finding(scene, w) for w in windows]
     doors += [mirror_finding(scene, m) for m in mirrors]
-    doors += [leak_finding(scene, leak, leak.bar.index in touched) for leak in leaks]
+    doors += [leak_finding(scene, leak) for leak in leaks]
     others = [paged_finding(scene, p) for p in paged] + [alias_finding(scene, a) for a in aliases]
     registers = frozenset(place for w in windows for place in w.pair.registers)
-    return scene, [
+    found = [
         *doors,
         *others,
         *sink_findings(scene),
@@ -72,10 +75,27 @@ def mine_card(scene: Scene) -> tuple[Scene, list[Finding]]:
         *collision_findings(scene),
         *indexed_findings(scene, registers),
     ]
+    return scene, [f for f in found if f.confidence >= _LEAST_CONFIDENCE]
 
 
 def _doors(scene: Scene) -> tuple[list[Window], list[Mirror]]:
-    return discover_windows(scene.registers, scene.card, scene.hardware), discover_mirrors(scene)
+    windows, mirrors = discover_windows(scene.registers, scene.card, scene.hardware), discover_mirrors(scene)
+    own = [m for m in mirrors if m.function is None]
+    return [replace(w, targets=tuple(_unmirrored(w, t, own) for t in w.targets)) for w in windows], mirrors
+
+
+def _unmirrored(window: Window, target: Target, mirrors: Sequence[Mirror]) -> Target:
+    """A target that lies wholly in a config mirror is config space, seen through the mirror."""
+    if target.agreed is None:
+        return target
+    proven = target.members[np.isin(window.uses.data.row[target.members], target.rows)]
+    reached = (target.reach.of(window.uses)[proven] + target.delta) % (1 << 32)
+    for mirror in mirrors:
+        inside = (reached >= mirror.start) & (reached < mirror.start + mirror.size)
+        if mirror.region == target.space and len(reached) and inside.all():
+            delta = (target.delta - mirror.start + mirror.config_offset) % (1 << 32)
+            return replace(target, space=CONFIG_SPACE, delta=delta)
+    return target
 
 
 def with_learnt(scene: Scene, windows: Sequence[Window], mirrors: Sequence[Mirror]) -> Scene:
@@ -94,7 +114,7 @@ def with_learnt(scene: Scene, windows: Sequence[Window], mirrors: Sequence[Mirro
         replace(b, host=learnt[b.index]) if b.index in learnt and b.host is None else b for b in scene.card.bars
     )
     card = replace(scene.card, bars=bars)
-    return replace(scene, card=card, hardware=hardware_config(card))
+    return replace(scene, card=card, hardware=hardware_config(card), learnt=frozenset(learnt))
 
 
 def owned_accesses(scene: Scene, windows: Sequence[Window], mirrors: Sequence[Mirror]) -> Flags:

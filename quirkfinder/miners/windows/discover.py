@@ -1,16 +1,18 @@
 """From candidate pairs to windows: each data register gets the address register that explains most."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from quirkfinder.card.model import Card
-from quirkfinder.miners.accesses import Accesses
-from quirkfinder.miners.hardware import HardwareConfig
+from quirkfinder.miners.accesses import Accesses, offset_of, region_of
+from quirkfinder.miners.config_evidence import config_evidence
+from quirkfinder.miners.hardware import FULL_SIZE, HardwareConfig
 from quirkfinder.miners.information import information, informative
 from quirkfinder.miners.registers import Registers
 from quirkfinder.miners.windows.candidates import Pair, candidate_pairs
+from quirkfinder.miners.windows.interrupts import msix_target
 from quirkfinder.miners.windows.targets import (
     DirectSpace,
     Target,
@@ -29,6 +31,8 @@ from quirkfinder.miners.windows.uses import (
 
 #: bits by which a richer model must beat the plain one
 _MARGIN = 16.0
+#: config fields that must agree where the same registers were proven through another BAR
+_TWIN_FIELDS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +62,38 @@ def discover_windows(registers: Registers, card: Card, hardware: HardwareConfig)
     """All windows of a device, the best proven first; no two share a data register."""
     spaces = Spaces(registers, hardware, tuple(_direct_spaces(registers.accesses, card)))
     best: dict[int, Window] = {}
-    for pair in candidate_pairs(registers.accesses):
+    pairs = list(candidate_pairs(registers.accesses))
+    for pair in pairs:
         for window in _models(spaces, pair):
             rival = best.get(pair.data)
             if rival is None or _better(window, rival):
                 best[pair.data] = window
+    for pair in pairs:
+        if pair.data not in best and (twin := _twin(spaces, pair, best.values())) is not None:
+            best[pair.data] = twin
     return sorted(best.values(), key=lambda w: -w.bits)
+
+
+def _twin(spaces: Spaces, pair: Pair, proven: Iterable[Window]) -> Window | None:
+    """The same registers of a proven window seen through another BAR: what it reached has to fit here as well."""
+    for window in proven:
+        here, there = (pair.address, pair.data), (window.pair.address, window.pair.data)
+        if region_of(pair.address) == region_of(there[0]) or [offset_of(p) for p in here] != [
+            offset_of(p) for p in there
+        ]:
+            continue
+        uses = plain_uses(spaces.registers, pair)
+        reads = np.flatnonzero(~uses.data.write)
+        for target in window.targets:
+            if target.config is None:
+                continue
+            located = (target.reach.of(uses) + target.delta) % (1 << 32)
+            offset = np.where(located < FULL_SIZE, located, -1)
+            evidence = config_evidence(uses.data, offset, spaces.hardware, reads)
+            if len(evidence.fields) >= _TWIN_FIELDS and not evidence.against:
+                members = np.flatnonzero(offset >= 0)
+                return Window(pair, uses, (replace(target, members=members, bits=evidence.bits, config=evidence),))
+    return None
 
 
 def _better(window: Window, rival: Window) -> bool:
@@ -114,11 +144,11 @@ def _proven(spaces: Spaces, pair: Pair, uses: Uses) -> Iterator[Window]:
 
 def _promising(uses: Uses) -> bool:
     """Several addresses and at least two telling values, or there is nothing to prove anything with."""
-    varied = len(np.unique(uses.address)) >= 2 or not uses.fresh.all()
-    if len(uses) < 2 or not varied:
-        return False
     telling = information(uses.data.value, uses.data.size) > 0
-    return len(np.unique(uses.data.value[telling])) >= 2
+    if (telling & (uses.data.value >> np.uint64(20) == np.uint64(0xFEE))).any():
+        return True  # a single entry of an MSI-X table is telling
+    varied = len(np.unique(uses.address)) >= 2 or not uses.fresh.all()
+    return varied and len(np.unique(uses.data.value[telling])) >= 2
 
 
 def _window(spaces: Spaces, pair: Pair, uses: Uses) -> Window | None:
@@ -130,6 +160,8 @@ def _targets(spaces: Spaces, pair: Pair, uses: Uses) -> list[Target]:
     reaches = reaches_for(uses)
     worth = np.flatnonzero(informative(uses.data))
     targets: list[Target] = list(config_targets(uses, spaces.hardware, reaches))
+    if (table := msix_target(uses, pair.near)) is not None:
+        targets.append(table)
     members = [t.members for t in targets]
     explained = uses.data.row[np.concatenate(members)] if members else np.zeros(0, dtype=np.int64)
     for space in spaces.bars:

@@ -13,7 +13,7 @@ from quirkfinder.miners.landing import landing_words, leaked_bars
 from quirkfinder.miners.windows.discover import Window
 from quirkfinder.miners.windows.registers import enable_registers, handshake_of
 from quirkfinder.miners.windows.shape import Shape, shape_of
-from quirkfinder.miners.windows.targets import CONFIG_SPACE, Target
+from quirkfinder.miners.windows.targets import CONFIG_SPACE, MSIX_TABLE, Target
 
 _MOST_TAGS = 3
 
@@ -23,7 +23,8 @@ def window_finding(scene: Scene, window: Window) -> Finding:
     parameters = window_parameters(scene, window)
     live = live_bars(window)
     reaches = _reaches(window)
-    needs = bool(live) or any(t.space == CONFIG_SPACE for t in window.targets)
+    needs = any(t.space in (CONFIG_SPACE, MSIX_TABLE) for t in window.targets)
+    sure = scene.sure_of(live) or any(t.agreed is not None for t in window.targets)
     against = sum(
         len(t.config.against) if t.config else t.agreed.contradictions if t.agreed else 0 for t in window.targets
     )
@@ -33,8 +34,8 @@ def window_finding(scene: Scene, window: Window) -> Finding:
         scene,
         "window",
         f"{address}/{data}",
-        verdict="confirmed",
-        confidence=confidence(window.bits, against),
+        verdict="confirmed" if sure else "likely",
+        confidence=confidence(window.bits, against, most=0.99 if sure else 0.85),
         needs_quirk=needs,
         summary=f"{address} selects what {data} reaches: {reaches}",
         parameters=parameters,
@@ -45,6 +46,8 @@ def window_finding(scene: Scene, window: Window) -> Finding:
             + landing_words(parameters["leaks"])
             if live
             else "it reaches config space behind QEMU's back"
+            if any(t.space == CONFIG_SPACE for t in window.targets)
+            else "through it the guest reaches the interrupt table that QEMU keeps for it"
             if needs
             else "it reaches registers that the guest may use directly as well; no host address comes through it"
         ),
@@ -98,7 +101,7 @@ def _targets(scene: Scene, window: Window, width: int) -> list[dict[str, Any]]:
         entry: dict[str, Any] = {
             "match": hexadecimal(shape.match),
             "mask": hexadecimal(shape.mask),
-            "space": "config" if target.space == CONFIG_SPACE else region_name(target.space),
+            "space": _space(target),
             "base": hexadecimal(shape.base),
         }
         if target.reach.scale != 1:
@@ -115,9 +118,13 @@ def _targets(scene: Scene, window: Window, width: int) -> list[dict[str, Any]]:
     return result
 
 
+def _space(target: Target) -> str:
+    return {CONFIG_SPACE: "config", MSIX_TABLE: "msix-table"}.get(target.space) or region_name(target.space)
+
+
 def _shape(scene: Scene, window: Window, target: Target, width: int) -> Shape:
     size = FULL_SIZE
-    if target.space != CONFIG_SPACE:
+    if target.space >= 0:
         bar = scene.card.bar(target.space)
         size = bar.size if bar is not None and bar.size else 1 << 32
     return shape_of(_proving_addresses(window, target), target.reach.scale, target.delta, width, size)
@@ -134,7 +141,8 @@ def _proving_addresses(window: Window, target: Target) -> Words:
 
 
 def _reaches(window: Window) -> str:
-    names = ["config space" if t.space == CONFIG_SPACE else f"BAR{t.space}" for t in window.targets]
+    words = {CONFIG_SPACE: "config space", MSIX_TABLE: "the MSI-X table"}
+    names = [words.get(t.space, f"BAR{t.space}") for t in window.targets]
     names = list(dict.fromkeys(names))
     return names[0] if len(names) == 1 else ", ".join(names[:-1]) + " and " + names[-1]
 
@@ -165,7 +173,7 @@ def _evidence_rows(scene: Scene, window: Window) -> tuple[list[int], list[str]]:
 def _telling(scene: Scene, window: Window, target: Target, members: Ints) -> Ints:
     """Members ordered so that host addresses come first, each location once."""
     position = (target.reach.of(window.uses)[members] + target.delta) % (1 << 32)
-    if target.space != CONFIG_SPACE:
+    if target.space >= 0:
         told = {row for pair in (target.agreed.pairs if target.agreed else ()) for row in pair}
         return members[np.isin(window.uses.data.row[members], list(told))]
     _, unique = np.unique(position, return_index=True)
@@ -177,6 +185,8 @@ def _telling(scene: Scene, window: Window, target: Target, members: Ints) -> Int
 
 def _what(scene: Scene, window: Window, target: Target, at: int) -> str:
     offset = int((target.reach.of(window.uses)[at] + target.delta) % (1 << 32))
+    if target.space == MSIX_TABLE:
+        return f"MSI-X table+0x{offset:x}"
     if target.space != CONFIG_SPACE:
         return f"reaches BAR{target.space}+0x{offset:x}"
     bar = int(scene.hardware.bar[offset]) if offset < FULL_SIZE else -1

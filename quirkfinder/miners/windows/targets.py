@@ -18,6 +18,7 @@ from quirkfinder.miners.hardware import FULL_SIZE, HardwareConfig
 from quirkfinder.miners.windows.uses import Uses
 
 CONFIG_SPACE = -1
+MSIX_TABLE = -2
 _MODULUS = 1 << 32
 _SCALES = (1, 4, 2)
 #: more votes than this for one value mean that the value is common, and cost more than they tell
@@ -45,7 +46,7 @@ class Reach:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A space reached through the window; `space` is a region or CONFIG_SPACE, `members` index the uses."""
+    """A space reached through the window: a region, CONFIG_SPACE or MSIX_TABLE; `members` index the uses."""
 
     space: int
     reach: Reach
@@ -54,11 +55,14 @@ class Target:
     bits: float
     config: ConfigEvidence | None = None
     agreed: Agreement | None = None
+    table: Ints | None = None  # rows of the reads that looked like an MSI-X table
     mode: tuple[int, int] | None = None  # the register (place) and the value in it for which the target is reached
 
     @property
     def rows(self) -> Ints:
         """Rows of the accesses to the data register that prove the target."""
+        if self.table is not None:
+            return self.table
         if self.config is not None:
             return self.config.rows
         return self.agreed.mapped_rows if self.agreed is not None else np.zeros(0, dtype=np.int64)
