@@ -155,10 +155,15 @@ def is_guest_listing(function: Function, traits: Sequence[Traits], rivals: Seque
 def guest_spans(facts: Sequence[Facts], space: str) -> tuple[Span, ...]:
     """The rendered flat view of `memory` or `ports`: RAM as `ram`, everything else by its region's name."""
     for one in facts:
-        spans = [s for s in one.mtree if s.flat and s.space == space and not s.disabled and s.kind != "container"]
+        spans = [s for s in one.mtree if s.flat and s.space == space and not s.disabled and not _is_catch_all(s)]
         if spans:
             return _without_overlaps(spans)
     return ()
+
+
+def _is_catch_all(span: MtreeSpan) -> bool:
+    """A range that nothing answers: a container, which for ports is called `io` and is an i/o range before 11.1."""
+    return span.kind == "container" or (span.space == "ports" and span.name == "io")
 
 
 def _without_overlaps(spans: Sequence[MtreeSpan]) -> tuple[Span, ...]:

@@ -104,7 +104,7 @@ def _told_in_words(document: Findings, device: DeviceRecord, bars: Iterable[BarR
 def _block(bar: BarRecord, address: int | None, scale: Axis, x: int, side: str) -> Markup:
     first, after = _span(bar, address)
     top, bottom = _TOP + scale.at(first), _TOP + scale.at(after)
-    name = f"{words.bar(bar.index)}, {words.size(bar.size)}"
+    name = f"{_short(bar)}, {words.size(bar.size)}"
     return svg.element(
         "g",
         svg.title(f"{name} at {first:#x} to {after - 1:#x}, {side}"),
@@ -112,6 +112,10 @@ def _block(bar: BarRecord, address: int | None, scale: Axis, x: int, side: str) 
         svg.text(name, x + 8, top + 13),
         svg.text(f"{first:#x}", x + _BLOCK - 8, top + 13, "label number", "end"),
     )
+
+
+def _short(bar: BarRecord) -> str:
+    return "ROM" if bar.index == 6 else words.bar(bar.index)
 
 
 def _across(document: Findings, device: DeviceRecord, bar: BarRecord, scale: Axis) -> Markup:
