@@ -1,13 +1,15 @@
-"""Findings documents named on the command line."""
+"""Findings documents and quirk definitions named on the command line."""
 
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from quirkfinder.errors import InvalidDocument, PartialFailure, QuirkfinderError
 
 if TYPE_CHECKING:
+    from quirkfinder.definition.model import QuirkDefinition
     from quirkfinder.findings.document import Findings
 
 
@@ -47,3 +49,36 @@ def load_documents(paths: Sequence[str]) -> Loaded:
     if not documents:
         raise errors[0]
     return Loaded(tuple(documents), tuple(error.message for error in errors))
+
+
+def load_quirks(paths: Sequence[str]) -> "tuple[list[QuirkDefinition | Findings], tuple[str, ...]]":
+    """Definitions and findings documents that can be read, and what is wrong with the others.
+
+    Raises the first error where none can be read.
+    """
+    documents, errors = [], []
+    for path in paths:
+        try:
+            documents.append(_quirks(path))
+        except QuirkfinderError as error:
+            errors.append(error)
+    if not documents:
+        raise errors[0]
+    return documents, tuple(error.message for error in errors)
+
+
+def _quirks(path: str) -> "QuirkDefinition | Findings":
+    """A findings document begins with a brace; everything else has to be a definition."""
+    if path == "-" or _starts_with_brace(Path(path)):
+        return load_document(path)
+    from quirkfinder.definition.reading import load
+
+    return load(path)
+
+
+def _starts_with_brace(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            return file.read(4096).removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"{")
+    except OSError:
+        return False

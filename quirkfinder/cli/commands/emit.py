@@ -2,13 +2,12 @@
 
 import argparse
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from quirkfinder.cli.documents import load_document
+from quirkfinder.cli.documents import load_quirks
 from quirkfinder.cli.parser import Commands
 from quirkfinder.cli.terminal import Terminal
-from quirkfinder.errors import NoUsableInput, PartialFailure, QuirkfinderError, UsageError
+from quirkfinder.errors import NoUsableInput, PartialFailure, UsageError
 
 if TYPE_CHECKING:
     from quirkfinder.definition.model import QuirkDefinition
@@ -36,7 +35,7 @@ def add(commands: Commands) -> None:
 
 
 def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
-    documents, failures = _load(arguments.findings)
+    documents, failures = load_quirks(arguments.findings)
     from quirkfinder.emission import emit
 
     try:
@@ -51,36 +50,6 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
     if failures:
         raise PartialFailure("some documents could not be read; the others were used", "", failures)
     return 0
-
-
-def _load(paths: Sequence[str]) -> "tuple[list[QuirkDefinition | Findings], tuple[str, ...]]":
-    """The documents that can be read, and what is wrong with the others; raises the first error where none can."""
-    documents, errors = [], []
-    for path in paths:
-        try:
-            documents.append(_document(path))
-        except QuirkfinderError as error:
-            errors.append(error)
-    if not documents:
-        raise errors[0]
-    return documents, tuple(error.message for error in errors)
-
-
-def _document(path: str) -> "QuirkDefinition | Findings":
-    """A findings document begins with a brace; everything else has to be a definition."""
-    if path == "-" or _starts_with_brace(Path(path)):
-        return load_document(path)
-    from quirkfinder.definition.reading import load
-
-    return load(path)
-
-
-def _starts_with_brace(path: Path) -> bool:
-    try:
-        with path.open("rb") as file:
-            return file.read(4096).removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"{")
-    except OSError:
-        return False
 
 
 def _say_what_was_left_out(documents: "Sequence[QuirkDefinition | Findings]", terminal: Terminal) -> None:
