@@ -3,7 +3,7 @@
 from itertools import pairwise
 
 from .guests import Guest
-from .layout import Place
+from .placement import Place
 
 PROBE_ORDER = ((0x0, 2), (0xA, 2), (0xE, 1), (0x0, 2), (0x0, 4), (0x8, 4), (0xE, 1))
 

@@ -14,8 +14,9 @@ from .features import REGISTRY, Feature
 from .guests import Guest
 from .hardware import Card, NoRoomError
 from .inventories import Inventory, build, choose_plan
-from .layout import Wishes, build_card
+from .layout import build_card
 from .logs import LogWriter
+from .placement import Wishes
 from .truth import assemble
 
 __all__ = ["DECOYS", "DOORS", "RandomCard", "decoys", "doors", "make_card"]

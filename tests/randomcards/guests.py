@@ -9,7 +9,7 @@ from random import Random
 from typing import NamedTuple
 
 from .hardware import CONFIG_REGION, MASKS, VGA_REGION, Card
-from .layout import Place
+from .placement import Place
 
 MSI_WINDOW = 0xFEE00000
 

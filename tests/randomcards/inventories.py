@@ -8,7 +8,7 @@ from random import Random
 
 from .dialects import Dialect
 from .hardware import Bar, Card, ConfigSpace, Function
-from .layout import Place
+from .placement import Place
 
 HOST_FILES = ("host-lspci.txt", "host-lspci-xxxx.txt", "host-resource.txt", "host-iomem.txt")
 GUEST_FILES = ("guest-info-pci.txt", "guest-info-mtree.txt")
