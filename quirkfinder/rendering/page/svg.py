@@ -35,10 +35,15 @@ def escaped(content: str) -> Markup:
     return Markup(html(content))
 
 
-def drawing(width: Attribute, height: Attribute, label: str, *children: Markup, view: str | None = None) -> Markup:
-    """A whole picture with the text that stands for it where it cannot be seen."""
+def drawing(
+    width: Attribute, height: Attribute, label: str, *children: Markup, view: str | None = None, role: str = "img"
+) -> Markup:
+    """A whole picture with the text that stands for it where it cannot be seen.
+
+    Role `img` hides what is inside from screen readers; a picture with links in it is a `group`.
+    """
     options: dict[str, Attribute] = {"viewBox": view} if view else {}
-    return element("svg", title(label), *children, width=width, height=height, role="img", aria_label=label, **options)
+    return element("svg", title(label), *children, width=width, height=height, role=role, aria_label=label, **options)
 
 
 def _attribute(name: str) -> str:

@@ -104,7 +104,7 @@ def _draw(document: Findings, marks: list[Markup], position: int, step: int, ser
     return Drawn(
         caption=f"{path}: a cell is {words.count(step * thinned, 'line')} of the log",
         labels=svg.drawing(150, height, f"The regions of the timeline of {path}", *labels),
-        picture=svg.drawing("100%", height, label, *parts),
+        picture=svg.drawing("100%", height, label, *parts, role="group"),
     )
 
 
