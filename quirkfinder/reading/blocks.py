@@ -1,6 +1,8 @@
 """Blocks of lines to blocks of events, with whichever engine is at hand."""
 
+from collections import deque
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -52,7 +54,7 @@ class Engine:
         self._native = NativeEngine() if choice == "native" else None
         self._portable = portable_engine()
 
-    def _warm_up(self, length: int) -> None:
+    def warm_up(self, length: int) -> None:
         """Compiles where a block is worth it and it can be done."""
         if self._native is None and self._choice == "auto" and length >= WORTH_COMPILING:
             try:
@@ -67,9 +69,8 @@ class Engine:
 
     def parse(self, block: LineBlock, *, source: int, first_line: int) -> Block:
         """The events of a block; `first_line`: how many lines of the input came before."""
-        self._warm_up(block.length)
+        self.warm_up(block.length)
         seen: set[Sighting] = set()
-        self._portable.seen = seen
         if self._native is not None:
             result = self._native.block(block.buffer, block.length)
             columns, lines, ignored = result.columns, result.lines, result.ignored
@@ -82,7 +83,7 @@ class Engine:
             lines = len(left)
         numbers, rows, unknown = [], [], []
         for number, line in left:
-            found = self._portable.line(line)
+            found = self._portable.line(line, seen)
             if isinstance(found, Row):
                 numbers.append(number)
                 rows.append(found)
@@ -107,30 +108,59 @@ def _together(columns: Columns, numbers: list[int], rows: list[Row]) -> Columns:
     return merged(columns, columns_of_rows(numbers, rows, columns.names))
 
 
+def renumbered(block: Block, first_line: int) -> Block:
+    """A block that was parsed as if it were the input's first, in its place."""
+    if first_line == 0:
+        return block
+    samples = tuple((number + first_line, line) for number, line in block.samples)
+    frame = block.frame.with_columns(pl.col("line") + pl.lit(first_line, pl.UInt64()))
+    return replace(block, frame=frame, first_line=first_line, samples=samples)
+
+
+def _parsed(source: Source, position: int, engine: EngineChoice, threads: int) -> Iterator[Block]:
+    """Blocks in their order, each numbered from its own start; several at a time with `threads` above 1."""
+    parser = Engine(engine)
+    blocks = source.blocks()
+    if threads <= 1:
+        for block in blocks:
+            yield parser.parse(block, source=position, first_line=0)
+        return
+    waiting: deque[Future[Block]] = deque()
+    with ThreadPoolExecutor(threads) as pool:
+        for block in blocks:
+            parser.warm_up(block.length)
+            waiting.append(pool.submit(parser.parse, block, source=position, first_line=0))
+            if len(waiting) > threads:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+
+
 def read_blocks(
     source: Source,
     *,
     input: int = 0,  # noqa: A002  the name of the column
     progress: Progress | None = None,
     engine: EngineChoice = "auto",
+    threads: int = 1,
 ) -> Iterator[Block]:
     """The events of one trace, block by block, with memory bounded by the size of a block.
 
-    `input` fills the column of that name; `progress` is told how many bytes on disk were consumed.
+    `input` fills the column of that name; `progress` is told how many bytes on disk were consumed; `threads`: blocks
+    that are parsed at a time (machine code runs beside the interpreter).
     """
-    parser = Engine(engine)
     first_line = 0
     base: int | None = None
-    for block in source.blocks():
-        parsed = parser.parse(block, source=input, first_line=first_line)
-        first_line += parsed.lines
+    for parsed in _parsed(source, input, engine, threads):
+        block = renumbered(parsed, first_line)
+        first_line += block.lines
         if progress is not None:
             progress("reading", source.position, source.size or None)
-        if base is None and has_relative_times(parsed.seen):
-            base = next(iter(parsed.frame["time"].drop_nulls().head(1).to_list()), None)
+        if base is None and has_relative_times(block.seen):
+            base = next(iter(block.frame["time"].drop_nulls().head(1).to_list()), None)
         if base is not None:
-            parsed = replace(parsed, frame=parsed.frame.with_columns(time=since(parsed.frame["time"], base)))
-        yield parsed
+            block = replace(block, frame=block.frame.with_columns(time=since(block.frame["time"], base)))
+        yield block
 
 
 def since(time: pl.Series, base: int) -> pl.Series:

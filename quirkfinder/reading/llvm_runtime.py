@@ -140,7 +140,7 @@ unclear:
 def runtime() -> str:
     """All functions that do not depend on the shapes."""
     tables = (("decimal", None), ("lower", "lower_digits"), ("upper", "upper_digits"))
-    numbers = "".join(number_function(kind, "alwaysinline", table) for kind, table in tables)
+    numbers = "".join(number_function(kind, "noinline", table) for kind, table in tables)
     text = Path(__file__).with_name("runtime.ll").read_text(encoding="utf-8")
     constants = {"last_year": LAST_YEAR, "slot_mask": NAME_SLOTS - 1, "name_limit": NAME_LIMIT}
     return digit_tables() + numbers + Template(text).substitute(constants)

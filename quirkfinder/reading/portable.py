@@ -133,16 +133,24 @@ class _Compiled:
 
     order: int
     shape: Shape
+    #: What a line must begin with, and its longest literal: cheap tests before the expression.
+    head: bytes
+    literal: bytes
     pattern: re.Pattern[bytes] | None = None
 
     def match(self, text: bytes) -> dict[str, bytes] | None:
-        first = self.shape.tokens[0]
-        if isinstance(first, bytes) and not text.startswith(first):
+        if not text.startswith(self.head) or self.literal not in text:
             return None
         if self.pattern is None:
             self.pattern = expression(self.shape, whole=True)
         found = self.pattern.match(text)
         return None if found is None else found.groupdict()
+
+
+def _compiled(order: int, shape: Shape) -> _Compiled:
+    literals = [token for token in shape.tokens if isinstance(token, bytes)]
+    first = shape.tokens[0]
+    return _Compiled(order, shape, first if isinstance(first, bytes) else b"", max(literals, key=len, default=b""))
 
 
 class PortableEngine:
@@ -151,15 +159,17 @@ class PortableEngine:
     def __init__(self, shapes: Sequence[Shape] | None = None, prefixes: Sequence[Shape] | None = None) -> None:
         known = body_shapes() if shapes is None else shapes
         self._prefixes = [(s, expression(s, whole=False)) for s in (prefix_shapes() if prefixes is None else prefixes)]
+        unnamed = (re.sub(rb"\?P<\w+>", b"?:", pattern.pattern) for _, pattern in self._prefixes)
+        self._any_prefix = re.compile(b"|".join(b"(?:%b)" % pattern for pattern in unnamed))
         self._by_head: dict[tuple[bytes, ...], list[_Compiled]] = {}
         for order, shape in enumerate(known):
-            self._by_head.setdefault(head_words(shape), []).append(_Compiled(order, shape))
+            self._by_head.setdefault(head_words(shape), []).append(_compiled(order, shape))
         self._candidates: dict[tuple[bytes, ...], list[_Compiled]] = {}
-        #: Prefixes and shapes met so far; a caller may put another set here.
-        self.seen: set[Sighting] = set()
 
     def prefix(self, line: bytes) -> tuple[int | None, int | None, int, int] | None:
         """Time, thread, length and number of the prefix (0, -1: none); None where it holds an impossible value."""
+        if self._any_prefix.match(line) is None:
+            return None, None, 0, -1
         for number, (shape, pattern) in enumerate(self._prefixes):
             found = pattern.match(line)
             if found is not None:
@@ -182,12 +192,13 @@ class PortableEngine:
         head: tuple[bytes, ...] = (first[0], second[1])
         if head not in self._by_head:
             head = head[:1]
+            if head not in self._by_head:
+                head = ()
         found = self._candidates.get(head)
         if found is None:
             keys = {(), head[:1], head}
             found = sorted((c for key in keys for c in self._by_head.get(key, ())), key=lambda c: c.order)
-            if head in self._by_head:
-                self._candidates[head] = found
+            self._candidates[head] = found
         return found
 
     def body(self, body: bytes) -> tuple[Shape, dict[str, int | str], int] | None:
@@ -199,14 +210,18 @@ class PortableEngine:
                 return None if values is None else (compiled.shape, values, compiled.order)
         return None
 
-    def line(self, line: bytes) -> Row | Ignored | None:
-        """What a line (without its newline) is: an event, known and ignored, or None: unknown."""
-        found = self._line(line)
+    def line(self, line: bytes, seen: set[Sighting] | None = None) -> Row | Ignored | None:
+        """What a line (without its newline) is: an event, known and ignored, or None: unknown.
+
+        Its prefix and shape are added to `seen`.
+        """
+        met: set[Sighting] = set() if seen is None else seen
+        found = self._line(line, met)
         if found is None and (cleaned := undecorated(line)) != line:
-            found = self._line(cleaned)
+            found = self._line(cleaned, met)
         return found
 
-    def _line(self, line: bytes) -> Row | Ignored | None:
+    def _line(self, line: bytes, seen: set[Sighting]) -> Row | Ignored | None:
         line = line.strip(ENDS)
         if not line:
             return IGNORED
@@ -217,7 +232,7 @@ class PortableEngine:
         found = self.body(line[length:].strip(ENDS) if length else line)
         if found is None:
             return None
-        self.seen.add((number, found[2]))
+        seen.add((number, found[2]))
         known = meaning(found[0])
         return IGNORED if known is None else event_row(known, found[1], time, thread)
 

@@ -46,10 +46,11 @@ class Program:
         """Where a literal lies in the pool."""
         return self._pooled(text, text)
 
-    def class_table(self, members: frozenset[int]) -> int:
-        """Where the table of a character class lies in the pool."""
-        cells = bytes(0 if byte not in members else 2 if byte in HIGH_BYTES else 1 for byte in range(256))
-        return self._pooled(members, cells)
+    def class_table(self, members: frozenset[int], *, captured: bool) -> int:
+        """Where the table of a character class lies in the pool; what is dropped may be in any encoding."""
+        high = 2 if captured else 1
+        cells = bytes(0 if byte not in members else high if byte in HIGH_BYTES else 1 for byte in range(256))
+        return self._pooled((members, captured), cells)
 
     def _pooled(self, key: object, content: bytes) -> int:
         if key not in self.offsets:
@@ -141,7 +142,7 @@ def _field(program: Program, step: Atom, child: Node, taken: tuple[Field, ...], 
     assert not isinstance(step, int)  # bytes have a stage of their own
     text = step.field if isinstance(step, TextUpTo) else step
     assert text.members is not None  # trie.atoms takes no other fields
-    table = program.class_table(text.members)
+    table = program.class_table(text.members, captured=text.captured)
     if text.captured:
         taken = (*taken, text)
     if isinstance(step, TextUpTo):

@@ -1,19 +1,19 @@
 """Line shapes: the grammars in `grammars/*.lark`, flattened into sequences of literals and typed fields.
 
 A grammar has no recursion, so every rule is a finite set of such sequences.  Both engines (`portable`, `native`) are
-generated from them; lark itself parses lines in the tests only, where it is the judge.
+generated from them; lark itself parses lines in the tests only, where it is the judge.  Flattening takes as long as
+reading a few thousand lines, so its result lies beside the grammars in `shapes.json`, with their hashes.
 """
 
+import hashlib
+import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 from typing import Literal as Choice
-
-from lark import Lark
-from lark.grammar import Symbol, Terminal
-from lark.lexer import PatternStr
 
 #: Families of lines, in the order in which they are tried: where two shapes take the same line, the first one wins.
 BODY_GRAMMARS = (
@@ -121,25 +121,9 @@ def grammar_folder() -> Path:
     return packaged if packaged.is_dir() else Path(__file__).parents[2] / "grammars"
 
 
-def load_grammar(name: str) -> Lark:
-    """A grammar file as a lark parser with every public rule as a possible start (Earley, ambiguity kept)."""
-    path = grammar_folder() / f"{name}.lark"
-    text = path.read_text(encoding="utf-8")
-    starts = re.findall(r"^([a-z]\w*):", text, re.MULTILINE)
-    return Lark(
-        text,
-        start=starts,
-        parser="earley",
-        lexer="dynamic_complete",
-        ambiguity="explicit",
-        keep_all_tokens=True,
-        maybe_placeholders=False,
-        import_paths=[str(path.parent)],
-        source_path=str(path),
-    )
-
-
-def _field(name: str, pattern: str) -> Field:
+@cache
+def make_field(name: str, pattern: str) -> Field:
+    """A field from its terminal's name and pattern."""
     match = _CLASS.fullmatch(pattern)
     if match is None:
         return Field(name, pattern, None, 1, None)
@@ -151,64 +135,56 @@ def _field(name: str, pattern: str) -> Field:
     return Field(name, pattern, members, low, int(match[3]) if match[3] else low)
 
 
-def _joined(tokens: list[Token]) -> tuple[Token, ...]:
-    out: list[Token] = []
-    for token in tokens:
-        if out and isinstance(token, bytes) and isinstance(out[-1], bytes):
-            out[-1] += token
-        else:
-            out.append(token)
-    return tuple(out)
+def grammar_hashes() -> dict[str, str]:
+    """SHA-256 of every grammar file that shapes come from, in hexadecimal."""
+    names = ("fields", *BODY_GRAMMARS, *PREFIX_GRAMMARS)
+    texts = {name: grammar_folder().joinpath(f"{name}.lark").read_bytes() for name in names}
+    return {name: hashlib.sha256(text).hexdigest() for name, text in texts.items()}
 
 
-def flatten(name: str) -> tuple[Shape, ...]:
-    """The shapes of one grammar, in its order.  Raises ValueError for a rule that refers to itself."""
-    grammar = load_grammar(name)
-    terminals: dict[str, Token] = {}
-    for terminal in grammar.terminals:
-        if isinstance(terminal.pattern, PatternStr):
-            terminals[terminal.name] = terminal.pattern.value.encode("latin-1")
-        else:
-            terminals[terminal.name] = _field(
-                terminal.name.rpartition("__")[2] or terminal.name, terminal.pattern.value
-            )
-    rules: dict[str, list[tuple[Sequence[Symbol], str | None]]] = {}
-    for rule in grammar.rules:
-        rules.setdefault(str(rule.origin.name), []).append((rule.expansion, rule.alias))
+def to_json(shapes: Iterable[Shape]) -> list[list[object]]:
+    """Shapes as JSON: rule, wording, tokens (a string or a pair of terminal and pattern)."""
 
-    def expand(rule: str, seen: tuple[str, ...]) -> list[tuple[list[Token], str | None]]:
-        if rule in seen:
-            raise ValueError(f"grammars/{name}.lark: rule {rule} refers to itself")
-        out: list[tuple[list[Token], str | None]] = []
-        for expansion, alias in rules[rule]:
-            partial: list[list[Token]] = [[]]
-            for symbol in expansion:
-                if isinstance(symbol, Terminal):
-                    partial = [[*head, terminals[symbol.name]] for head in partial]
-                else:
-                    tails = expand(str(symbol.name), (*seen, rule))
-                    partial = [[*head, *tail] for head in partial for tail, _ in tails]
-            out += [(tokens, alias) for tokens in partial]
-        return out
+    def spelled(token: Token) -> object:
+        return token.decode("latin-1") if isinstance(token, bytes) else [token.terminal, token.pattern]
 
-    starts: list[str] = grammar.options.start
-    found: dict[tuple[str, tuple[Token, ...]], Shape] = {}
-    for start in starts:
-        for tokens, alias in expand(start, ()):
-            found.setdefault((start, _joined(tokens)), Shape(name, start, _joined(tokens), alias))
-    return tuple(found.values())
+    return [[shape.rule, shape.wording, [spelled(token) for token in shape.tokens]] for shape in shapes]
+
+
+@cache
+def _stored() -> dict[str, Any]:
+    """`shapes.json`, empty where it is missing or the grammars have changed since."""
+    try:
+        stored: dict[str, Any] = json.loads(grammar_folder().joinpath("shapes.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return stored["shapes"] if stored.get("grammars") == grammar_hashes() else {}
+
+
+def _shapes_of(name: str) -> tuple[Shape, ...]:
+    """The shapes of one grammar, in its order."""
+    stored = _stored().get(name)
+    if stored is None:
+        from quirkfinder.reading.flattening import flatten
+
+        return flatten(name)
+
+    def token(spelled: str | list[str]) -> Token:
+        return spelled.encode("latin-1") if isinstance(spelled, str) else make_field(*spelled)
+
+    return tuple(Shape(name, rule, tuple(map(token, tokens)), wording) for rule, wording, tokens in stored)
 
 
 @cache
 def body_shapes() -> tuple[Shape, ...]:
     """Every shape of a line without its prefix, in order of precedence."""
-    return tuple(shape for name in BODY_GRAMMARS for shape in flatten(name))
+    return tuple(shape for name in BODY_GRAMMARS for shape in _shapes_of(name))
 
 
 @cache
 def prefix_shapes() -> tuple[Shape, ...]:
     """Every shape of a prefix, in order of precedence."""
-    return tuple(shape for name in PREFIX_GRAMMARS for shape in flatten(name))
+    return tuple(shape for name in PREFIX_GRAMMARS for shape in _shapes_of(name))
 
 
 @cache

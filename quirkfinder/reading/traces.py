@@ -151,6 +151,7 @@ def convert(
     *,
     progress: Progress | None = None,
     engine: EngineChoice = "auto",
+    threads: int = 1,
 ) -> Converted:
     """Writes the events of all traces as one Parquet file with the columns of `events.PUBLIC_SCHEMA`.
 
@@ -164,7 +165,7 @@ def convert(
         for position, source in enumerate(sources):
             if source.role != "trace":
                 continue
-            for block in read_blocks(source, input=position, progress=progress, engine=engine):
+            for block in read_blocks(source, input=position, progress=progress, engine=engine, threads=threads):
                 tallies[position].add(block)
                 yield block.frame.select(*PUBLIC_SCHEMA)
 

@@ -10,7 +10,8 @@ from functools import cache
 from lark import Lark, Token, Tree
 from lark.exceptions import LarkError
 
-from quirkfinder.reading.shapes import BODY_GRAMMARS, PREFIX_GRAMMARS, Shape, body_shapes, load_grammar, prefix_shapes
+from quirkfinder.reading.flattening import load_grammar
+from quirkfinder.reading.shapes import BODY_GRAMMARS, PREFIX_GRAMMARS, Shape, body_shapes, prefix_shapes
 
 Pairs = tuple[tuple[str, str], ...]
 

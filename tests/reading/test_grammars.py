@@ -7,6 +7,7 @@ import pytest
 
 from quirkfinder.events import EVENTS
 from quirkfinder.knowledge.inference import version_facts
+from quirkfinder.reading.flattening import flatten, load_grammar, stored_text
 from quirkfinder.reading.hints import event_name
 from quirkfinder.reading.semantics import CODES
 from quirkfinder.reading.shapes import (
@@ -15,9 +16,7 @@ from quirkfinder.reading.shapes import (
     PREFIX_GRAMMARS,
     Field,
     body_shapes,
-    flatten,
     grammar_folder,
-    load_grammar,
     prefix_shapes,
 )
 
@@ -41,7 +40,7 @@ def test_a_rule_that_refers_to_itself_is_refused(tmp_path: object, monkeypatch: 
 
     assert isinstance(tmp_path, Path)
     (tmp_path / "loop.lark").write_text('line: "a" line | "b"\n')
-    monkeypatch.setattr("quirkfinder.reading.shapes.grammar_folder", lambda: tmp_path)
+    monkeypatch.setattr("quirkfinder.reading.flattening.grammar_folder", lambda: tmp_path)
     with pytest.raises(ValueError, match="refers to itself"):
         flatten("loop")
 
@@ -88,3 +87,11 @@ def test_wordings_and_events_are_those_of_the_inference() -> None:
 def test_rule_names_are_plain_words() -> None:
     allowed = set(string.ascii_lowercase + string.digits + "_")
     assert all(set(shape.rule) <= allowed for shape in body_shapes())
+
+
+def test_stored_shapes_are_those_of_the_grammars() -> None:
+    stored = grammar_folder().joinpath("shapes.json").read_text(encoding="utf-8")
+    assert stored == stored_text(), "run python -m quirkfinder.reading.flattening"
+    for name in ALL:
+        kept = [s for s in (*body_shapes(), *prefix_shapes()) if s.grammar == name]
+        assert kept == list(flatten(name))
