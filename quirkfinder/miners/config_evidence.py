@@ -10,6 +10,7 @@ from quirkfinder.miners.information import information, information_of
 
 _MOST_LEARNT = 20.0  # bits that the alignment of an address can prove
 _HEADER = 0x40
+_SUBSYSTEM = 0x2C
 _LEAST_BEHIND = 3
 
 
@@ -29,6 +30,15 @@ class ConfigEvidence:
         """A live field and another one, or the body of config space; with next to nothing against them."""
         enough = (len(self.live) >= 1 and len(self.fields) >= 2) or self.has_body
         return enough and len(self.against) * 5 <= len(self.fields)
+
+    @property
+    def resembles(self) -> bool:
+        """Ids and fields that firmware has no reason to keep beside them, and nothing against: enough for a window.
+
+        Behind an address and a data register there is no plain copy of a header; images in flash or EEPROM hold the
+        ids and the class, not the rest at its place.
+        """
+        return self.fields[:1] == (0,) and len(self.fields) >= 3 and self.fields[-1] >= _SUBSYSTEM and not self.against
 
     @property
     def has_body(self) -> bool:

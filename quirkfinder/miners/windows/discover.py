@@ -77,10 +77,9 @@ def discover_windows(registers: Registers, card: Card, hardware: HardwareConfig)
 def _twin(spaces: Spaces, pair: Pair, proven: Iterable[Window]) -> Window | None:
     """The same registers of a proven window seen through another BAR: what it reached has to fit here as well."""
     for window in proven:
-        here, there = (pair.address, pair.data), (window.pair.address, window.pair.data)
-        if region_of(pair.address) == region_of(there[0]) or [offset_of(p) for p in here] != [
-            offset_of(p) for p in there
-        ]:
+        other = window.pair
+        same = offset_of(pair.address) == offset_of(other.address) and offset_of(pair.data) == offset_of(other.data)
+        if not same or region_of(pair.address) == region_of(other.address):
             continue
         uses = plain_uses(spaces.registers, pair)
         reads = np.flatnonzero(~uses.data.write)

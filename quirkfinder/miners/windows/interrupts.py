@@ -30,9 +30,7 @@ def msix_target(uses: Uses, near: bool) -> Target | None:
         inside = (address >= tag) & (address < tag + _TABLE_SPAN)
         members = np.flatnonzero(inside)
         entries = len(np.unique(address[messages & inside]))
-        filled = bool(
-            (uses.data.write & inside & (value >> 20 == _PAGE)).any()
-        )  # the guest fills it through the window
+        filled = bool((uses.data.write & inside & (value >> 20 == _PAGE)).any())  # the guest fills it
         if _against(address, value, reads & inside) or not (entries > 1 or (near and filled)):
             continue
         bits = _BITS_AN_ENTRY * (entries + filled)

@@ -136,7 +136,7 @@ def _targets_of_group(
     inside = located < FULL_SIZE
     offset = np.where(inside.any(axis=0), located[inside.argmax(axis=0), np.arange(located.shape[1])], -1)
     evidence = config_evidence(uses.data, offset, hardware, reads)
-    if not evidence.holds:
+    if not (evidence.holds or evidence.resembles):
         return []
     targets = []
     for at, delta in enumerate(deltas):
