@@ -1,5 +1,6 @@
 """Progress of long work on stderr: shown after two seconds, with rate and time left, and gone when the work is done."""
 
+import threading
 import time
 from typing import TYPE_CHECKING
 
@@ -14,38 +15,57 @@ _PAUSE = 0.1  # seconds between two updates
 class Progress:
     """Called with `(stage, done, total)` as often as the work likes; `total` is None where it is not known.
 
-    `done` and `total` are of any unit that grows evenly with the work, such as bytes read.
+    `done` and `total` are of any unit that grows evenly with the work, such as bytes read.  A timer brings up the
+    display, so that a stage that says nothing for a minute is seen as well.
     """
 
     def __init__(self, *, enabled: bool) -> None:
-        self._enabled = enabled
-        self._began = self._updated = time.monotonic()
+        self._lock = threading.Lock()
         self._display: RichProgress | None = None
         self._task: TaskID | None = None
-        self._stage = ""
+        self._shown = ""  # the stage that the display has
+        self._state: tuple[str, float, float | None] = ("", 0, None)
+        self._updated = 0.0
+        self._timer = threading.Timer(_PATIENCE, self._appear) if enabled else None
+        if self._timer is not None:
+            self._timer.daemon = True
+            self._timer.start()
 
     def __call__(self, stage: str, done: float = 0, total: float | None = None) -> None:
-        now = time.monotonic()
-        if not self._enabled or now - self._began < _PATIENCE:
+        self._state = (stage, done, total)
+        if self._display is None:
             return
-        if stage == self._stage and now - self._updated < _PAUSE:
+        now = time.monotonic()
+        if stage == self._shown and now - self._updated < _PAUSE:
             return
         self._updated = now
-        self._show(stage, done, total)
+        with self._lock:
+            self._show()
 
     def close(self) -> None:
-        """Takes the display away. May be called twice."""
-        if self._display is not None:
-            self._display.stop()
-            self._display = None
+        """Takes the display away for good. May be called twice."""
+        if self._timer is not None:
+            self._timer.cancel()
+        with self._lock:
+            self._timer = None
+            if self._display is not None:
+                self._display.stop()
+                self._display = None
 
-    def _show(self, stage: str, done: float, total: float | None) -> None:
+    def _appear(self) -> None:
+        with self._lock:
+            if self._timer is not None:  # not closed meanwhile
+                self._display = _start()
+                self._show()
+
+    def _show(self) -> None:
         if self._display is None:
-            self._display = _start()
-        if stage != self._stage or self._task is None:
+            return
+        stage, done, total = self._state
+        if stage != self._shown or self._task is None:
             if self._task is not None:
                 self._display.remove_task(self._task)
-            self._task, self._stage = self._display.add_task(_plain(stage), total=total), stage
+            self._task, self._shown = self._display.add_task(_plain(stage), total=total), stage
         self._display.update(self._task, completed=done, total=total)
 
 
