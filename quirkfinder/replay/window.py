@@ -88,16 +88,16 @@ class WindowModel:
             return None
         return None
 
-    def reached(self) -> tuple[str, int] | None:
-        """Space and offset that the address reaches, BARs included, for checks against the trace."""
+    def reached(self) -> tuple[str, int, int] | None:
+        """Space and offset that the address reaches, BARs included, and by which match: for checks with the trace."""
         if not self.addressed or self.address is None:
             return None
         value = self.address & ~(self.window.strobe.mask if self.window.strobe else 0)
-        for match in self.window.matches:
+        for at, match in enumerate(self.window.matches):
             if value & ~(match.mask | match.ignored) & 0xFFFFFFFF == match.match and (
                 match.select is None or self._holds(match.select.offset, match.select.value, match.select.mask)
             ):
-                return match.space, match.base + match.scale * (value & match.mask) + self.moved
+                return match.space, match.base + match.scale * (value & match.mask) + self.moved, at
         return None
 
     def _holds(self, offset: int, value: int, mask: int) -> bool:
