@@ -45,17 +45,19 @@ class Known:
     config: dict[int, set[int]]  # values each config byte was seen to have, outside QEMU's own fields
     direct: dict[tuple[int, int], set[int]]  # (BAR, byte offset): values read or written without any door
     unassigned: dict[int, int]  # BAR: logged unassigned accesses at its host address
+    tells_guest_bars: bool = True
+    tells_sizes: bool = True
+    tells_messages: bool = True  # the guest's MSI address and data
     dumped_neighbours: int = 0  # bytes of other functions' config space that are shown
 
-    def config_agreement(self, uses: Sequence[Use]) -> tuple[int, int]:
-        """Distinct telling bytes, and the dwords they lie in, that a door gave as config space has them."""
-        told = {
+    def config_agreement(self, uses: Sequence[Use]) -> set[int]:
+        """Offsets of the telling bytes that a door gave as config space has them."""
+        return {
             use.offset + k
             for use in uses
             for k in range(use.size)
             if (byte := use.value >> 8 * k & 0xFF) not in (0, 0xFF) and byte in self.config.get(use.offset + k, ())
         }
-        return len(told), len({at // 4 for at in told})
 
     def direct_agreement(self, bar: int, uses: Sequence[Use]) -> int:
         """Distinct telling values at distinct offsets that the BAR shows without the door, too."""
@@ -65,8 +67,9 @@ class Known:
         return all(use.value >> 8 * k & 0xFF in self.direct.get((bar, use.offset + k), ()) for k in range(use.size))
 
     def proves_config(self, uses: Sequence[Use]) -> bool:
-        count, words = self.config_agreement(uses)
-        return count >= 8 and words >= 3
+        told = self.config_agreement(uses)
+        body = [at for at in told if 0x10 <= at < 0x28 or at >= 0x40]  # what a burnt-in copy of the header has not
+        return len(told) >= 8 and len({at // 4 for at in told}) >= 3 and len(body) >= 3
 
     def refutes_config(self, offset: int, value: int) -> bool:
         """Is the dword seen not to be what config space has there?"""
@@ -135,7 +138,7 @@ class Feature:
     def beside(self, where: tuple[int, int], reach: int = 0x100) -> tuple[int, int]:
         """(region, offset) of a free register not far from a place."""
         region, near = where
-        offset = self.card.regions[region].allocate_near(self.rng, 4, 4, near, reach)
+        offset = self.card.regions[region].allocate_between(self.rng, 4, 4, near - reach, near + reach)
         self.places.append((region, offset, offset + 3))
         return region, offset
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from . import decoys, doors
 from .boot import boot
+from .captures import captured, choose_capture
 from .dialects import Dialect, Version, bus_of, choose
 from .features import REGISTRY, Feature
 from .guests import Guest
@@ -33,6 +34,7 @@ class RandomCard:
     decoys: list[str]
     log_lines: list[str]
     truth: dict[str, Any]
+    capture: str
     inventory: Inventory
     dialect: Dialect
     card: Card
@@ -75,9 +77,11 @@ def build_features(card: Card, rng: Random, kinds: Sequence[str], evidence: floa
 def run_programs(guest: Guest, features: list[Feature], rng: Random) -> None:
     """All programs at once: mostly one for a while, then another."""
     running: list[Iterator[None]] = [f.run(guest) for f in features]
+    guest.card.change_status(rng)
     rng.shuffle(running)
     while running:
         program = rng.choice(running)
+        guest.card.change_status(rng)
         for _ in range(rng.choice((1, 2, 4, 8, 16))):
             try:
                 next(program)
@@ -94,16 +98,18 @@ def make_card(
     evidence: float = 1.0,
     inventory: str | None = None,
     version: Version | None = None,
+    capture: str | None = None,
 ) -> RandomCard:
     """A card and its log; the same for the same arguments.
 
     `kinds`: features by name (`DOORS`, `DECOYS`), else drawn.  `noise`: share of foreign log lines, 0 to 0.3 where not
     given.  `evidence`: share of each door's uses that the guest makes.  `inventory`: a plan of `inventories.PLANS`.
-    `version`: of QEMU.  Unknown kinds raise KeyError; a ValueError says that the kinds do not fit into one card.
+    `version`: of QEMU.  `capture`: what was recorded, one of `captures.CAPTURES`, else drawn.  Unknown kinds raise
+    KeyError; a ValueError says that the kinds do not fit into one card.
     """
     for attempt in range(30):
         try:
-            return _attempt(Random(f"{seed}/{attempt}"), seed, kinds, noise, evidence, inventory, version)
+            return _attempt(Random(f"{seed}/{attempt}"), seed, kinds, noise, evidence, inventory, version, capture)
         except NoRoomError:
             continue
     raise ValueError(f"seed {seed}: these kinds do not fit into one card: {kinds}")
@@ -117,6 +123,7 @@ def _attempt(
     evidence: float,
     plan: str | None,
     version: Version | None,
+    capture: str | None,
 ) -> RandomCard:
     chosen = list(kinds) if kinds is not None else choose_kinds(rng)
     wishes = wishes_of(chosen)
@@ -128,17 +135,21 @@ def _attempt(
     guest = Guest(card, place, Random(rng.getrandbits(64)), wide_accesses=dialect.version >= (2, 10))
     guest.vga = "vga" in wishes.needs
     boot(guest, group=rng.randrange(1, 40))
+    booted = len(guest.trace)
     run_programs(guest, features, rng)
     share = rng.choice((0.0, rng.uniform(0, 0.1), rng.uniform(0.1, 0.3))) if noise is None else noise
-    lines = LogWriter(dialect, card, Random(rng.getrandbits(64)), share).write(guest.trace)
+    recorded = capture or choose_capture(rng)
+    trace = captured(guest.trace, booted, recorded, rng)
+    lines = LogWriter(dialect, card, Random(rng.getrandbits(64)), share).write(trace)
     truth = {
         "run": f"random-{seed}",
         "card": "random card",
         "qemu": ".".join(map(str, dialect.version)),
         "inventory": shown.plan,
         "evidence": evidence,
-        **assemble(guest, features, shown, dialect),
+        "capture": recorded,
+        **assemble(guest, features, shown, dialect, trace, recorded),
     }
     door_kinds = [f.kind for f in features if f.is_door]
     decoy_kinds = [f.kind for f in features if not f.is_door]
-    return RandomCard(seed, door_kinds, decoy_kinds, lines, truth, shown, dialect, card, guest, features)
+    return RandomCard(seed, door_kinds, decoy_kinds, lines, truth, recorded, shown, dialect, card, guest, features)

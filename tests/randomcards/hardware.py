@@ -116,12 +116,12 @@ class Region:
                 return start
         raise NoRoomError(f"no room for {length:#x} bytes in a region of {self.size:#x}")
 
-    def allocate_near(self, rng: Random, length: int, align: int, where: int, reach: int) -> int:
-        """A free stretch within `reach` bytes of a place, else anywhere."""
-        low, high = max(self.first, where - reach), min(self.first + self.size - length, where + reach)
+    def allocate_between(self, rng: Random, length: int, align: int, low: int, high: int) -> int:
+        """A free stretch that lies wholly in `low` to `high`."""
+        low, high = max(self.first, low), min(self.first + self.size, high) - length
         free = [k for k in range(-(-low // align) * align, high + 1, align) if self.is_free(k, length)]
         if not free:
-            return self.allocate(rng, length, align)
+            raise NoRoomError(f"no room for {length:#x} bytes in {low:#x} to {high:#x}")
         self.reserve(start := rng.choice(free), length)
         return start
 
@@ -138,10 +138,16 @@ class Region:
         return 0, self.storage
 
     def read(self, offset: int, size: int) -> int:
+        if size == 8:
+            return self.read(offset, 4) | self.read(offset + 4, 4) << 32
         start, block = self.find(offset)
         return block.read(offset - start, size)
 
     def write(self, offset: int, value: int, size: int) -> None:
+        if size == 8:
+            self.write(offset, value & MASKS[4], 4)
+            self.write(offset + 4, value >> 32, 4)
+            return
         start, block = self.find(offset)
         block.write(offset - start, value, size)
 
@@ -176,6 +182,7 @@ class ConfigSpace:
 
     values: bytearray
     writable: set[int] = field(default_factory=set)
+    status: dict[int, int] = field(default_factory=dict)  # offset: bits that the hardware changes by itself
     on_read: Callable[[int, int], None] | None = None
 
     @property
@@ -247,6 +254,12 @@ class Card:
     def region(self, role: str) -> Region:
         """The region of a role: registers, memory, ports, table, vga."""
         return self.regions[self.roles[role]]
+
+    def change_status(self, rng: Random) -> None:
+        """Time goes by: status bits come and go."""
+        for offset, bits in self.config.status.items():
+            if rng.random() < 0.5:
+                self.config.values[offset] ^= bits & rng.getrandbits(8)
 
     def taint_from_config(self, offset: int, size: int) -> None:
         """Note which BARs a read of the card's own config space tells."""

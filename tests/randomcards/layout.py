@@ -65,6 +65,7 @@ def build_config(rng: Random, bars: dict[int, Bar], roles: dict[str, int], wishe
     space.put(0x3C, rng.choice((0x0B, 0x0A, 0x10)), 1)
     space.put(0x3D, 1, 1)
     space.writable |= {4, 5, 0x3C}
+    space.status[6] = 0x08  # interrupt status
     return space
 
 
@@ -90,6 +91,7 @@ def add_capabilities(rng: Random, card: Card) -> None:
         space.put(0x100, 0x15010001 if rng.random() < 0.5 else 0x15020001, 4)
         for offset in (0x108, 0x10C, 0x114):
             space.put(offset, rng.choice((0x62030, 0x462031, 0x2000, 0x31C1)), 4)
+        space.status |= {0x104: 0x10, 0x110: 0x41}  # errors, AER
         space.put(0x150, 0x0003 | 1 << 16, 4)
         space.put(0x154, rng.getrandbits(32), 4)
         space.put(0x158, rng.getrandbits(32), 4)
@@ -118,6 +120,7 @@ def _fill_capability(rng: Random, card: Card, code: int, where: int) -> None:
         space.put(where + 2, 0x0002, 2)
         space.put(where + 4, rng.choice((0x8FA1, 0x8CC1, 0x10008FE2)), 4)
         space.put(where + 8, rng.choice((0x2810, 0x2910, 0x5936)), 2)
+        space.status[where + 10] = 0x0F  # errors, device status
         space.put(where + 12, rng.choice((0x477D02, 0x45C813, 0x40D02)), 4)
         space.put(where + 16, rng.choice((0x10110040, 0x10820000, 0x1043)), 4)
 

@@ -86,6 +86,9 @@ class LogWriter:
     def _other_device(self) -> str:
         """A second assigned device at work: its own registers, its own values."""
         rng = self.rng
+        if rng.random() < 0.15:
+            offset, value = rng.choice(((0, 0x10D38086), (8, 0x02000000), (0x10, 0xFEBC0000), (4, 0x100107)))
+            return self.dialect.access("config_read", 7, offset, 4, value, self.other)
         kind, offset = rng.choice(("read", "write")), rng.randrange(0x200) * 4
         value = rng.choice((0, 1, rng.getrandbits(8), rng.getrandbits(32)))
         return self.dialect.access(kind, rng.choice((0, 2)), offset, 4, value, self.other)

@@ -19,7 +19,7 @@ def config_offsets(card: Card, rng: Random, limit: int, size: int = 4) -> list[i
     wanted |= set(rng.sample(filled, min(len(filled), rng.randint(5, 12))))
     if limit > 256:
         wanted |= {k for k in filled if k >= 0x100 and rng.random() < 0.7}
-    offsets = [at for k in sorted(wanted) for at in range(k, k + 4, size)]
+    offsets = [at for k in sorted(wanted) for at in range(k, k + 4, min(size, 4))]
     if rng.random() < 0.3:
         rng.shuffle(offsets)
     return offsets

@@ -25,14 +25,14 @@ VERSIONS = (*OLD, *MIDDLE, *NEW, *NEWEST)
 
 @pytest.mark.parametrize("version", VERSIONS, ids=lambda v: ".".join(map(str, v)))
 def test_a_quiet_log_holds_nothing_but_known_lines(version: Version) -> None:
-    card = make_card(5, version=version, noise=0.0)
+    card = make_card(5, version=version, noise=0.0, capture="full")
     strange = [line for line in card.log_lines if not KNOWN.match(line)]
     assert not strange
 
 
 @pytest.mark.parametrize("version", VERSIONS, ids=lambda v: ".".join(map(str, v)))
 def test_every_bar_access_is_in_the_log_once_with_its_value(version: Version) -> None:
-    card = make_card(8, version=version, noise=0.2)
+    card = make_card(8, version=version, noise=0.2, capture="full")
     found: Counter[tuple[str, int, int, int, int]] = Counter()
     for line in card.log_lines:
         if hit := READ.match(line) or OLD_READ.match(line):
@@ -59,7 +59,7 @@ def test_unassigned_accesses_are_worded_as_the_version_does() -> None:
     ):
         lines = []
         for seed in range(12):
-            card = make_card(seed, version=version, kinds=["host-address-access"], noise=0.0)
+            card = make_card(seed, version=version, kinds=["host-address-access"], noise=0.0, capture="full")
             lost = [e for e in card.guest.trace if e.kind.startswith("unassigned")]
             said = [line for line in card.log_lines if pattern.match(line)]
             assert len(said) == (len(lost) if card.dialect.unassigned else 0)
@@ -82,6 +82,24 @@ def test_wide_accesses_are_split_before_2_10() -> None:
 
 def test_noise_adds_about_its_share() -> None:
     for share in (0.1, 0.3):
-        quiet = sum(len(make_card(s, noise=0.0).log_lines) for s in range(20))
-        loud = sum(len(make_card(s, noise=share).log_lines) for s in range(20))
+        quiet = sum(len(make_card(s, noise=0.0, capture="full").log_lines) for s in range(20))
+        loud = sum(len(make_card(s, noise=share, capture="full").log_lines) for s in range(20))
         assert 0.4 * share < (loud - quiet) / loud < 2.0 * share
+
+
+def test_a_late_capture_has_no_boot_and_a_narrow_one_no_config_space() -> None:
+    for seed in range(10):
+        late = make_card(seed, capture="late", noise=0.0)
+        assert not any("0xffffffff, len=0x4" in line and "write_config" in line for line in late.log_lines)
+        narrow = make_card(seed, capture="regions", noise=0.0)
+        assert not any("config" in line for line in narrow.log_lines)
+        whole = make_card(seed, capture="full", noise=0.0)
+        assert len(narrow.log_lines) < len(whole.log_lines)
+
+
+def test_a_lossy_capture_misses_about_one_line_in_a_hundred() -> None:
+    lost = total = 0
+    for seed in range(10):
+        whole, lossy = (len(make_card(seed, capture=c, noise=0.0).log_lines) for c in ("full", "lossy"))
+        lost, total = lost + whole - lossy, total + whole
+    assert 0.003 < lost / total < 0.03

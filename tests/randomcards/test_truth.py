@@ -35,7 +35,7 @@ def test_other_seeds_give_other_cards() -> None:
 @pytest.mark.parametrize("kind", sorted(REGISTRY))
 def test_every_kind_stands_alone(kind: str) -> None:
     for seed in range(3):
-        card = make_card(seed, kinds=[kind], inventory="full")
+        card = make_card(seed, kinds=[kind], inventory="full", capture="full")
         assert [*card.doors, *card.decoys] == [kind]
         assert card.log_lines
 
@@ -91,7 +91,7 @@ def test_decoys_alone_ask_for_nothing() -> None:
 def test_less_evidence_asks_for_no_more() -> None:
     total = dict.fromkeys((1.0, 0.5, 0.25), 0)
     for share in total:
-        total[share] = sum(len(make_card(seed, evidence=share).truth["findings"]) for seed in range(60))
+        total[share] = sum(len(make_card(seed, evidence=share, capture="full").truth["findings"]) for seed in range(60))
     assert total[1.0] >= total[0.5] >= total[0.25] > 0
 
 
@@ -102,7 +102,9 @@ def test_most_doors_are_required_with_full_evidence() -> None:
         "leak-stolen-memory", "leak-vga-byte",
     }  # fmt: skip
     for kind in set(DOORS) - never:
-        asked = [len(make_card(seed, kinds=[kind], inventory="full").truth["findings"]) for seed in range(12)]
+        asked = [
+            len(make_card(seed, kinds=[kind], inventory="full", capture="full").truth["findings"]) for seed in range(12)
+        ]
         assert sum(n > 0 for n in asked) >= 8, kind
 
 
@@ -116,7 +118,7 @@ def test_a_bundle_on_disk_is_complete(plan: str, tmp_path: Path) -> None:
 
 
 def test_an_alias_of_a_window_is_true_as_well() -> None:
-    card = make_card(2, kinds=["window-two-bars"], inventory="full")
+    card = make_card(2, kinds=["window-two-bars"], inventory="full", capture="full")
     windows = [e for e in card.truth["findings"] + card.truth["allowed"] if e["kind"] == "window"]
     assert len({w["region"] for w in windows}) == 2
     assert not same(windows[0], {**windows[0], "region": "bar5", "targets": []})

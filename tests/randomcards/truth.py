@@ -19,13 +19,17 @@ from .inventories import Inventory
 RANK: dict[Level, int] = {"required": 0, "wanted": 1, "allowed": 2}
 
 
-def known_from(guest: Guest, inventory: Inventory, dialect: Dialect) -> Known:
+def known_from(guest: Guest, trace: list[Event], inventory: Inventory, dialect: Dialect, capture: str) -> Known:
     """Everything the log and the inventories show, as a judge of evidence needs it."""
     config: dict[int, set[int]] = defaultdict(set)
     for offset, byte in inventory.config.items():
         config[offset].add(byte)
     direct: dict[tuple[int, int], set[int]] = defaultdict(set)
-    for event in guest.trace:
+    lost: dict[int, int] = defaultdict(int)
+    for event in trace:
+        if event.kind.startswith("unassigned") and dialect.unassigned:
+            for bar in guest.card.bars.values():
+                lost[bar.index] += bar.is_memory and bar.at_host(event.offset)
         if event.kind == "config_read":
             for k in range(event.size):
                 if not guest.is_emulated(event.offset + k):
@@ -33,11 +37,16 @@ def known_from(guest: Guest, inventory: Inventory, dialect: Dialect) -> Known:
         elif event.kind in ("read", "write"):
             for k in range(event.size):
                 direct[event.region, event.offset + k].add(event.value >> 8 * k & 0xFF)
+    booted = capture in ("full", "lossy")
+    named = dialect.device.startswith("0000:") or booted  # else nothing says which of the host's functions it is
     return Known(
-        tells_host_bars=inventory.tells_host_bars,
+        tells_host_bars=inventory.tells_host_bars and named,
         config=config,
         direct=direct,
-        unassigned=dict(guest.lost) if dialect.unassigned else {},
+        unassigned=lost,
+        tells_guest_bars=booted or bool({"guest-info-pci.txt", "guest-info-mtree.txt"} & set(inventory.files)),
+        tells_sizes=booted or bool({"host-lspci.txt", "host-resource.txt"} & set(inventory.files)),
+        tells_messages=capture != "regions",
         dumped_neighbours=inventory.dump,
     )
 
@@ -49,13 +58,14 @@ def host_accesses(guest: Guest, known: Known) -> Iterator[Claim]:
             yield Claim("allowed", {"kind": "host-address-access", "bar": bar, "space": "io"})
             continue
         lines = known.unassigned.get(bar, 0)
-        level: Level = "required" if lines >= 2 and known.tells_host_bars else "allowed"
+        proven = lines >= 2 and known.tells_host_bars and known.tells_sizes
+        level: Level = "required" if proven else "allowed"
         yield Claim(level, {"kind": "host-address-access", "bar": bar, "space": "memory", "count": lines})
 
 
 def placements(card: Card, known: Known) -> Iterator[Claim]:
     """BARs at their host address, and BARs where another one lives on the host."""
-    level: Level = "required" if known.tells_host_bars else "allowed"
+    level: Level = "required" if known.tells_host_bars and known.tells_guest_bars else "allowed"
     for bar in card.bars.values():
         if bar.guest == bar.host:
             entry = {"kind": "identity-mapped-bar", "bar": bar.index, "address": bar.guest, "size": bar.size}
@@ -65,23 +75,32 @@ def placements(card: Card, known: Known) -> Iterator[Claim]:
             if other is not bar and bar.is_memory == other.is_memory and not apart:
                 at = max(bar.guest, other.host)
                 entry = {"kind": "address-collision", "guest_bar": bar.index, "host_bar": other.index, "address": at}
-                yield Claim(level, entry)
+                yield Claim(level if known.tells_sizes else "allowed", entry)
 
 
-def sinks(guest: Guest, features: Iterable[Feature]) -> Iterator[Claim]:
+def sinks(guest: Guest, trace: list[Event], features: Iterable[Feature], known: Known) -> Iterator[Claim]:
     """Every register into which an address of the guest's went, by region and by what it was."""
     wanted = {getattr(f, "deliberate", "") for f in features}
     found: dict[tuple[int, str], list[int]] = defaultdict(list)
+    values: dict[tuple[int, str], set[int]] = defaultdict(set)
     doubtful: set[tuple[int, str]] = set()
-    for event in guest.trace:
+    told_of = {"msi-address": known.tells_messages, "guest-bar": known.tells_guest_bars}
+    for event in trace:
         for what, certain in _address_words(guest, event):
             found[event.region, what].append(event.offset)
+            values[event.region, what].add(event.value)
             if not certain:
                 doubtful.add((event.region, what))
     for (region, what), hits in sorted(found.items()):
         sites = sorted(set(hits))
         strong = (what == "msi-address" and len(sites) >= 3) or (what == "guest-bar" and len(hits) >= 2)
-        sure = strong and what in wanted and (region, what) not in doubtful
+        sure = (
+            strong
+            and what in wanted
+            and told[what]
+            and (region, what) not in doubtful
+            and len(values[region, what]) == 1
+        )
         entry = {"kind": "address-sink", "region": region_word(region), "what": what, "sites": sites}
         yield Claim("required" if sure else "allowed", entry)
 
@@ -109,11 +128,18 @@ def told(guest: Guest) -> Iterator[Claim]:
         yield Claim("allowed", {"kind": "address-leak", "region": word, "offset": offset, "bar": bar, "shift": 0})
 
 
-def assemble(guest: Guest, features: list[Feature], inventory: Inventory, dialect: Dialect) -> dict[str, Any]:
+def assemble(
+    guest: Guest, features: list[Feature], inventory: Inventory, dialect: Dialect, trace: list[Event], capture: str
+) -> dict[str, Any]:
     """The truth of the card: required findings, allowed ones, decoys, and which door each belongs to."""
-    known = known_from(guest, inventory, dialect)
+    known = known_from(guest, trace, inventory, dialect, capture)
     labelled = [(f.kind, claim) for f in features for claim in f.claims(known)]
-    for claims in (host_accesses(guest, known), placements(guest.card, known), sinks(guest, features), told(guest)):
+    for claims in (
+        host_accesses(guest, known),
+        placements(guest.card, known),
+        sinks(guest, trace, features, known),
+        told(guest),
+    ):
         labelled += [(claim.entry["kind"], claim) for claim in claims]
     entries = [{**claim.entry, "door": door, "level": claim.level} for door, claim in labelled]
     entries = close(guest.card, entries)

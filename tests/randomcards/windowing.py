@@ -62,6 +62,10 @@ class Shape:
     mode: bool = False  # a mode register selects among targets
     switches: tuple[int, ...] = ()  # values the enable registers must hold
     sub_offsets: bool = False  # the driver reads parts of the data register at +1, +2
+    strobes: tuple[int, int] | None = None  # bits of the address that start a read and a write
+    stale: bool = False  # a data read gives what the read before it fetched
+    qword: bool = False  # the driver writes address and data in one 8-byte access
+    polite: bool = False  # the driver saves and restores the address register
 
 
 class DataBlock:
@@ -98,6 +102,7 @@ class Window:
     pending: tuple[Target, int] | None = None
     busy: int = 0
     mode_now: int | None = None
+    distract: Callable[[Guest], None] | None = None  # what happens between address and data
     armed: dict[int, bool] = field(default_factory=dict)
 
     # -- hardware ------------------------------------------------------------------------------------------------
@@ -171,6 +176,8 @@ class Window:
     def _address_written(self, value: int) -> None:
         self.value = value
         flag = self.shape.flag
+        if self.shape.strobes:
+            self._strobed(value, *self.shape.strobes)
         if flag is None:
             return
         self.pending = self.resolve(value)
@@ -182,6 +189,13 @@ class Window:
             self._commit(target, at)
         else:
             self.latch = self.fetch(target, at, 4)
+
+    def _strobed(self, value: int, reading: int, writing: int) -> None:
+        self.pending = self.resolve(value)
+        if self.pending and value >> writing & 1:
+            self._commit(*self.pending)
+        elif self.pending and value >> reading & 1:
+            self.latch = self.fetch(*self.pending, 4)
 
     def _commit(self, target: Target, at: int) -> None:
         enables = self.shape.enables
@@ -208,7 +222,8 @@ class Window:
 
     @property
     def latched(self) -> bool:
-        return self.shape.flag is not None or self.shape.command is not None
+        shape = self.shape
+        return shape.flag is not None or shape.command is not None or shape.strobes is not None
 
     def data_read(self, sub: int, size: int) -> int:
         if self.latched:
@@ -221,6 +236,10 @@ class Window:
         if hit is None:
             return 0
         value = self.fetch(hit[0], hit[1] + sub, size)
+        if self.shape.stale:
+            value, self.latch = self.latch, value
+            if value != self.latch:
+                return value
         self.uses.append(Use(hit[0].space, hit[1] + sub, size, value, write=False))
         self._advance("r", hit[0], size)
         return value
@@ -283,16 +302,32 @@ class Window:
     def load(self, guest: Guest, target: Target, offset: int, size: int = 4, again: bool = False) -> int:
         """Read through the window. `again`: the address has moved on by itself."""
         shape, sub = self.shape, offset % 4 if self.shape.sub_offsets else 0
+        before = guest.read(*self.address, shape.address_size) if shape.polite else 0
         if not again:
             extra = 0xF << shape.enables if shape.enables is not None else 0
+            extra |= 1 << shape.strobes[0] if shape.strobes else 0
             self.choose(guest, target, offset - sub, extra)
             self._wait(guest, shape.command[0] if shape.command else None)
-        return guest.read(self.data[0], self.data[1] + sub, min(size, shape.data_size))
+        if self.distract:
+            self.distract(guest)
+        if shape.stale:
+            guest.read(*self.data, shape.data_size)
+        value = guest.read(self.data[0], self.data[1] + sub, min(size, shape.data_size))
+        if shape.polite:
+            guest.write(*self.address, before, shape.address_size)
+        return value
 
     def store(self, guest: Guest, target: Target, offset: int, value: int, size: int = 4, again: bool = False) -> None:
         """Write through the window."""
         shape = self.shape
         size = min(size, shape.data_size)
+        if shape.qword:
+            guest.write(*self.address, target.address(offset) | value << 32, 8)
+            return
+        if shape.strobes:
+            guest.write(*self.data, value)
+            self.choose(guest, target, offset, 1 << shape.strobes[1])
+            return
         if shape.flag is not None:
             guest.write(*self.data, value)
             extra = 1 << shape.flag | (0xF << shape.enables if shape.enables is not None else 0)
@@ -301,6 +336,8 @@ class Window:
             return
         if not again:
             self.choose(guest, target, offset)
+        if self.distract:
+            self.distract(guest)
         guest.write(*self.data, value, size)
         if shape.command:
             self._wait(guest, shape.command[1])

@@ -36,7 +36,7 @@ class BurntInCopy(Decoy):
     def claims(self, known: Known) -> Iterator[Claim]:
         if self.stale and not known.tells_host_bars:  # nothing tells stale addresses from real ones
             yield Claim("allowed", {
-                "kind": "config-mirror", "region": region_word(self.region), "offset": self.at, "size": 0x40,
+                "kind": "config-mirror", "region": region_word(self.region), "offset": self.at, "size": 0x100,
                 "config_offset": 0,
             })  # fmt: skip
 

@@ -33,8 +33,16 @@ class Leak(Feature):
         return self.value()
 
     def read(self, guest: Guest) -> None:
-        guest.read(*self.where, self.size)
+        value = guest.read(*self.where, self.size)
         self.reads += 1
+        if self.reads == 1 and self.rng.random() < 0.3:
+            self.echo(guest, value)
+
+    def echo(self, guest: Guest, value: int) -> None:
+        """The driver keeps the value in a scratch register: that one tells only what it was told."""
+        where = self.occupy("registers", 4)
+        guest.write(*where, value, self.size)
+        guest.read(*where, self.size)
 
     def run(self, guest: Guest) -> Iterator[None]:
         for _ in self.thin(range(self.rng.randint(2, 4))):

@@ -78,11 +78,17 @@ class Mirror(Feature):
                 guest.config_read(at - start + self.block.at)
         for offset in self.thin(self.offsets()):
             value = guest.read(region, start + offset - self.block.at, self.width)
-            words[offset & ~3] = words.get(offset & ~3, 0) | (value & MASKS[self.width]) << 8 * (offset & 3)
+            self._collect(words, offset, value)
             yield
         if self.rng.random() < 0.7 and self.neighbour() is None:
             for bar in told_bars(self.card, words):
                 yield from use_address(guest, self.rng, bar, self.rng.randint(2, 5))
+
+    def _collect(self, words: dict[int, int], offset: int, value: int) -> None:
+        """Put what was read together to dwords."""
+        for k in range(self.width):
+            at = offset + k
+            words[at & ~3] = words.get(at & ~3, 0) | (value >> 8 * k & 0xFF) << 8 * (at & 3)
 
     def claims(self, known: Known) -> Iterator[Claim]:
         level: Level = "required" if known.proves_config(self.uses) else "allowed"
@@ -146,6 +152,17 @@ class MirrorInWords(Mirror):
 
     kind = "config-mirror-words"
     width = 2
+
+
+@register
+class MirrorInQwords(Mirror):
+    """Read 8 bytes at a time (two of 4 before QEMU 2.10)."""
+
+    kind = "config-mirror-qwords"
+    width = 8
+
+    def offsets(self) -> list[int]:
+        return sorted({k & ~7 for k in super().offsets()})
 
 
 @register

@@ -44,6 +44,23 @@ class MsiSink(Sink):
 
 
 @register
+class WideMsiSink(MsiSink):
+    """The address is written with its upper half in one access of 8 bytes."""
+
+    kind = "sink-msi-wide"
+
+    def run(self, guest: Guest) -> Iterator[None]:
+        guest.enable_msi()
+        yield
+        address, data = guest.msi_message or (0, 0)
+        for region, at in self.thin(self.blocks):
+            guest.write(region, at, address, 8)
+            guest.write(region, at + 8, data)
+            self.sites.append(at)
+            yield
+
+
+@register
 class GuestBarSink(Sink):
     """The driver tells the card where a BAR lies, as the guest sees it."""
 

@@ -40,7 +40,19 @@ class WindowDoor(Feature):
         self.form = self.shape()
         self.window = Window(self.card, self.rng, self.targets(), self.form, self.uses)
         self.place(self.role())
+        if self.rng.random() < 0.25:
+            self.spots = [self.occupy("registers", 4) for _ in range(4)]
+            self.window.distract = self.distract
         self.window.install()
+
+    def distract(self, guest: Guest) -> None:
+        """Something else comes between address and data: an interrupt handler, another thread."""
+        for _ in range(self.rng.choice((0, 0, 1, 3))):
+            spot = self.rng.choice(self.spots)
+            if self.rng.random() < 0.5:
+                guest.read(*spot)
+            else:
+                guest.write(*spot, self.rng.getrandbits(32))
 
     def place(self, role: str) -> None:
         """Address and data side by side, in either order, or a little apart; the other registers near them."""
@@ -96,8 +108,11 @@ class WindowDoor(Feature):
     def plain(self, target: Target, count: int) -> list[int]:
         """Registers behind the target that nothing else uses."""
         bar = int(target.space[3:])
-        region, span = self.card.regions[bar], target.base + target.scale * (target.mask + 1)
-        return [region.allocate(self.rng, 4, 4, min(region.size, span)) for _ in range(count)]
+        region = self.card.regions[bar]
+        span = min(region.size, target.base + target.scale * (target.mask + 1))
+        if target.base:
+            return [region.allocate_between(self.rng, 4, 4, target.base, span) for _ in range(count)]
+        return [region.allocate(self.rng, 4, 4, span) for _ in range(count)]
 
     def reach_bar(self, guest: Guest, target: Target) -> Iterator[None]:
         bar, size = int(target.space[3:]), min(4, self.window.shape.data_size)
