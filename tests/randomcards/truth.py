@@ -94,13 +94,8 @@ def sinks(guest: Guest, trace: list[Event], features: Iterable[Feature], known: 
     for (region, what), hits in sorted(found.items()):
         sites = sorted(set(hits))
         strong = (what == "msi-address" and len(sites) >= 3) or (what == "guest-bar" and len(hits) >= 2)
-        sure = (
-            strong
-            and what in wanted
-            and told[what]
-            and (region, what) not in doubtful
-            and len(values[region, what]) == 1
-        )
+        plain = (region, what) not in doubtful and len(values[region, what]) == 1
+        sure = strong and plain and what in wanted and told_of[what]
         entry = {"kind": "address-sink", "region": region_word(region), "what": what, "sites": sites}
         yield Claim("required" if sure else "allowed", entry)
 
