@@ -3,8 +3,6 @@
 The call releases the interpreter's lock, so several blocks can be parsed at a time, each with a `Context` of its own.
 """
 
-import ctypes
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
@@ -16,17 +14,14 @@ from quirkfinder.reading import llvm_ir
 from quirkfinder.reading.columns import Columns
 from quirkfinder.reading.hints import Sighting
 from quirkfinder.reading.llvm_runtime import NAME_LIMIT, NAME_SLOTS, PADDING
+from quirkfinder.reading.machine_code import NativeUnavailableError, Parse, machine_code
 from quirkfinder.reading.program import encode
 from quirkfinder.reading.semantics import constant_details
 from quirkfinder.reading.shapes import Shape, body_shapes, prefix_shapes
 from quirkfinder.reading.trie import build
 
+__all__ = ["Context", "NativeEngine", "NativeResult", "NativeUnavailableError", "compiled"]
 _TYPES = {"i64": np.int64, "i32": np.int32, "i8": np.int8}
-Parse = Callable[[int, int, int], int]
-
-
-class NativeUnavailableError(RuntimeError):
-    """llvmlite is missing, or too old to read the generated module: the portable engine does the work."""
 
 
 @dataclass(slots=True)
@@ -35,7 +30,6 @@ class _Compiled:
 
     parse: Parse
     engine: Any
-    module: Any
     words: NDArray[np.int64]
     pool: NDArray[np.uint8]
 
@@ -50,39 +44,12 @@ def shortest_line(shapes: tuple[Shape, ...]) -> int:
     return min(lengths)
 
 
-def compile_module(text: str) -> tuple[Parse, Any, Any]:
-    """Machine code for this processor: the function, and what keeps it alive.  Raises NativeUnavailableError."""
-    try:
-        import llvmlite.binding as llvm
-    except ImportError as error:
-        raise NativeUnavailableError(str(error)) from error
-    if hasattr(llvm, "initialize") and tuple(map(int, llvm.llvm_version_info[:1])) < (20,):
-        llvm.initialize()
-    llvm.initialize_native_target()
-    llvm.initialize_native_asmprinter()
-    try:
-        module = llvm.parse_assembly(text)
-        module.verify()
-    except RuntimeError as error:
-        raise NativeUnavailableError(f"llvmlite cannot read the generated module: {error}") from error
-    machine = llvm.Target.from_default_triple().create_target_machine(
-        opt=2, cpu=llvm.get_host_cpu_name(), features=llvm.get_host_cpu_features().flatten(), jit=True
-    )
-    options = llvm.create_pipeline_tuning_options(speed_level=2)
-    builder = llvm.create_pass_builder(machine, options)
-    builder.getModulePassManager().run(module, builder)
-    engine = llvm.create_mcjit_compiler(module, machine)
-    engine.finalize_object()
-    prototype = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_void_p, ctypes.c_int64, ctypes.c_void_p)
-    return prototype(engine.get_function_address("parse")), engine, module
-
-
 @cache
 def compiled() -> _Compiled:
     """The machine code for the shapes of the grammars.  Raises NativeUnavailableError."""
     bodies = body_shapes()
     words, pool = encode(build(llvm_ir.split(bodies)[1])).arrays()
-    return _Compiled(*compile_module(llvm_ir.module(prefix_shapes(), bodies)), words, pool)
+    return _Compiled(*machine_code(llvm_ir.module(prefix_shapes(), bodies)), words, pool)
 
 
 @dataclass(slots=True)

@@ -66,31 +66,46 @@ def expression(shape: Shape, *, whole: bool) -> re.Pattern[bytes]:
     return re.compile(b"".join(parts) + (rb"\Z" if whole else b""))
 
 
-def field_value(field: Field, text: bytes) -> int | str | None:
-    """The value of a field, None if its column cannot hold it."""
-    kind = field.kind
-    if kind == "text":
-        try:
-            return text.decode("utf-8")
-        except UnicodeDecodeError:
-            return None
-    if kind == "letter":
-        return SIZE_LETTERS[text.decode()]
-    value = int(text, 16 if kind == "hex" else 10)
-    if field.role == "FRACTION":
-        value *= 10 ** (9 - len(text))
-    return value if value <= field.limit else None
+@dataclass(frozen=True, slots=True)
+class _Column:
+    """What to do with a captured field: worked out once per shape, not once per line."""
+
+    role: str
+    kind: str
+    base: int
+    limit: int
+
+    def value(self, text: bytes) -> int | str | None:
+        """The value of a field, None if its column cannot hold it."""
+        if self.kind == "text":
+            try:
+                return text.decode("utf-8")
+            except UnicodeDecodeError:
+                return None
+        if self.kind == "letter":
+            return SIZE_LETTERS[text.decode()]
+        value = int(text, self.base)
+        if self.role == "FRACTION":
+            value *= 10 ** (9 - len(text))
+        return value if value <= self.limit else None
 
 
-def field_values(shape: Shape, groups: Mapping[str, bytes]) -> dict[str, int | str] | None:
+def _columns(shape: Shape) -> tuple[_Column, ...]:
+    return tuple(
+        _Column(field.role, field.kind, 16 if field.kind == "hex" else 10, field.limit)
+        for field in shape.fields
+        if field.captured
+    )
+
+
+def _values(columns: tuple[_Column, ...], groups: Mapping[str, bytes]) -> dict[str, int | str] | None:
     """Values by role, None as soon as one does not fit."""
     out: dict[str, int | str] = {}
-    for field in shape.fields:
-        if field.captured:
-            value = field_value(field, groups[field.role])
-            if value is None:
-                return None
-            out[field.role] = value
+    for column in columns:
+        value = column.value(groups[column.role])
+        if value is None:
+            return None
+        out[column.role] = value
     return out
 
 
@@ -127,6 +142,11 @@ def head_words(shape: Shape) -> tuple[bytes, ...]:
     return tuple(word for word in words if word[0] not in _SEPARATORS)[:2]
 
 
+def _unnamed(pattern: re.Pattern[bytes]) -> bytes:
+    """An expression without groups, as one alternative of several."""
+    return b"(?:%b)" % re.sub(rb"\?P<\w+>", b"?:", pattern.pattern)
+
+
 @dataclass(slots=True)
 class _Compiled:
     """A shape with its expression, compiled when the first line asks for it."""
@@ -136,21 +156,29 @@ class _Compiled:
     #: What a line must begin with, and its longest literal: cheap tests before the expression.
     head: bytes
     literal: bytes
+    #: Bytes that a line may begin with.
+    starts: frozenset[int]
     pattern: re.Pattern[bytes] | None = None
+    columns: tuple[_Column, ...] = ()
 
     def match(self, text: bytes) -> dict[str, bytes] | None:
-        if not text.startswith(self.head) or self.literal not in text:
+        if not text.startswith(self.head):
             return None
         if self.pattern is None:
             self.pattern = expression(self.shape, whole=True)
+            self.columns = _columns(self.shape)
         found = self.pattern.match(text)
         return None if found is None else found.groupdict()
 
 
 def _compiled(order: int, shape: Shape) -> _Compiled:
     literals = [token for token in shape.tokens if isinstance(token, bytes)]
+    longest = max(literals, key=len, default=b"")
     first = shape.tokens[0]
-    return _Compiled(order, shape, first if isinstance(first, bytes) else b"", max(literals, key=len, default=b""))
+    if isinstance(first, bytes):
+        return _Compiled(order, shape, first, longest, frozenset(first[:1]))
+    members = first.members if first.members is not None else frozenset(range(256))
+    return _Compiled(order, shape, b"", longest, members)
 
 
 class PortableEngine:
@@ -158,22 +186,22 @@ class PortableEngine:
 
     def __init__(self, shapes: Sequence[Shape] | None = None, prefixes: Sequence[Shape] | None = None) -> None:
         known = body_shapes() if shapes is None else shapes
-        self._prefixes = [(s, expression(s, whole=False)) for s in (prefix_shapes() if prefixes is None else prefixes)]
-        unnamed = (re.sub(rb"\?P<\w+>", b"?:", pattern.pattern) for _, pattern in self._prefixes)
-        self._any_prefix = re.compile(b"|".join(b"(?:%b)" % pattern for pattern in unnamed))
+        heads = prefix_shapes() if prefixes is None else prefixes
+        self._prefixes = [(expression(shape, whole=False), _columns(shape)) for shape in heads]
+        self._any_prefix = re.compile(b"|".join(_unnamed(pattern) for pattern, _ in self._prefixes))
         self._by_head: dict[tuple[bytes, ...], list[_Compiled]] = {}
         for order, shape in enumerate(known):
             self._by_head.setdefault(head_words(shape), []).append(_compiled(order, shape))
-        self._candidates: dict[tuple[bytes, ...], list[_Compiled]] = {}
+        self._candidates: dict[tuple[tuple[bytes, ...], int], list[_Compiled]] = {}
 
     def prefix(self, line: bytes) -> tuple[int | None, int | None, int, int] | None:
         """Time, thread, length and number of the prefix (0, -1: none); None where it holds an impossible value."""
         if self._any_prefix.match(line) is None:
             return None, None, 0, -1
-        for number, (shape, pattern) in enumerate(self._prefixes):
+        for number, (pattern, columns) in enumerate(self._prefixes):
             found = pattern.match(line)
             if found is not None:
-                values = field_values(shape, found.groupdict())
+                values = _values(columns, found.groupdict())
                 if values is None:
                     return None
                 time = nanoseconds(values)
@@ -194,19 +222,21 @@ class PortableEngine:
             head = head[:1]
             if head not in self._by_head:
                 head = ()
-        found = self._candidates.get(head)
+        start = body[0] if body else -1
+        found = self._candidates.get((head, start))
         if found is None:
             keys = {(), head[:1], head}
-            found = sorted((c for key in keys for c in self._by_head.get(key, ())), key=lambda c: c.order)
-            self._candidates[head] = found
+            fitting = (c for key in keys for c in self._by_head.get(key, ()) if start in c.starts)
+            found = sorted(fitting, key=lambda c: c.order)
+            self._candidates[head, start] = found
         return found
 
     def body(self, body: bytes) -> tuple[Shape, dict[str, int | str], int] | None:
         """The shape of a line without prefix, its values, its number."""
-        for compiled in self._shapes_for(body):
+        for compiled in [c for c in self._shapes_for(body) if c.literal in body]:
             groups = compiled.match(body)
             if groups is not None:
-                values = field_values(compiled.shape, groups)
+                values = _values(compiled.columns, groups)
                 return None if values is None else (compiled.shape, values, compiled.order)
         return None
 

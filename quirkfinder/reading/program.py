@@ -48,9 +48,11 @@ class Program:
 
     def class_table(self, members: frozenset[int], *, captured: bool) -> int:
         """Where the table of a character class lies in the pool; what is dropped may be in any encoding."""
-        high = 2 if captured else 1
-        cells = bytes(0 if byte not in members else high if byte in HIGH_BYTES else 1 for byte in range(256))
-        return self._pooled((members, captured), cells)
+        if (members, captured) not in self.offsets:
+            high = 2 if captured else 1
+            cells = bytes(0 if byte not in members else high if byte in HIGH_BYTES else 1 for byte in range(256))
+            self._pooled((members, captured), cells)
+        return self.offsets[members, captured]
 
     def _pooled(self, key: object, content: bytes) -> int:
         if key not in self.offsets:
