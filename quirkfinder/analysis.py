@@ -17,6 +17,7 @@ from quirkfinder.findings import BarRecord, CaptureProblem, DeviceRecord, Eviden
 from quirkfinder.inventory import Facts
 from quirkfinder.miners.run import mine
 from quirkfinder.reading import Reading
+from quirkfinder.timeline import timeline
 
 Progress = Callable[[str, float, float | None], None]
 Paths = Sequence[str | Path]
@@ -200,5 +201,6 @@ def _statistics(read: Reading, audit: dict[str, Any], failures: list[str]) -> di
             {"input": sample.input, "line": sample.line, "text": sample.text[:_QUOTE]} for sample in read.unrecognised
         ],
         **audit,
+        "timeline": timeline(read.events),
     }
     return {**statistics, "failures": failures} if failures else statistics

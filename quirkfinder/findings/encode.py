@@ -1,9 +1,14 @@
 """A findings document as JSON: numbers that the contract writes in hexadecimal become lower-case "0x…" strings."""
 
 import json
+import re
 from typing import Any
 
 from quirkfinder.findings.document import SCHEMA_NAME, BarRecord, DeviceRecord, Evidence, Finding, Findings
+
+#: An array of nothing but integers, spread over lines. Strings have no line breaks of their own in JSON.
+_NUMBERS = re.compile(r"\[\n\s+(-?\d+(?:,\n\s+-?\d+)*)\n\s+\]")
+_BREAK = re.compile(r"\n\s+")
 
 
 def encode(document: Findings) -> dict[str, Any]:
@@ -38,11 +43,14 @@ def encode_json(document: Findings) -> str:
 
 
 def json_text(data: object) -> str:
-    """Indented JSON in plain ASCII without control characters, ending in a newline. ValueError for NaN.
+    """Indented JSON in plain ASCII without control characters, ending in a newline; arrays of integers take one line.
+
+    Raises ValueError for NaN.
 
     Plain ASCII, because strings from logs must not reach a terminal as they are: `json` escapes everything but DEL.
     """
-    return json.dumps(data, indent=2, ensure_ascii=True, allow_nan=False).replace("\x7f", "\\u007f") + "\n"
+    text = json.dumps(data, indent=2, ensure_ascii=True, allow_nan=False).replace("\x7f", "\\u007f")
+    return _NUMBERS.sub(lambda found: f"[{_BREAK.sub(' ', found[1])}]", text) + "\n"
 
 
 def hexadecimal(value: int | None) -> str | None:

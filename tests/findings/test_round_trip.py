@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from quirkfinder.errors import InvalidDocument
 from quirkfinder.findings.document import Findings
+from quirkfinder.findings.encode import json_text
 from tests.conftest import shared
-from tests.documents import Json, documents, example
+from tests.documents import Json, documents, example, texts
 
 FEW = settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
@@ -55,6 +56,13 @@ def test_what_we_write_obeys_the_schema(data: dict[str, Any]) -> None:
 def test_json_text_has_no_character_that_a_terminal_obeys(data: dict[str, Any]) -> None:
     text = Findings.from_dict(data).to_json()
     assert all(c == "\n" or " " <= c <= "~" for c in text)
+
+
+@given(st.recursive(st.integers(-9, 9) | st.booleans() | texts, lambda inner: st.lists(inner, max_size=3)))
+@FEW
+def test_arrays_of_integers_stand_on_one_line_and_mean_the_same(data: Json) -> None:
+    assert json.loads(json_text(data)) == data
+    assert json_text({"rows": [[1, 2], [], [-3]]}).splitlines()[2] == "    [1, 2],"
 
 
 @st.composite

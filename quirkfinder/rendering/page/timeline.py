@@ -94,9 +94,11 @@ def _draw(document: Findings, marks: list[Markup], position: int, step: int, ser
         merged = _merged(one.rows, thinned)
         parts.append(svg.element("rect", x=0, y=top, width="100%", height=_BAND, class_="band"))
         parts += [_cell(row, one, top, lines, step, thinned) for row in merged]
+        end = one.first + one.buckets * one.bytes_per_bucket - 1
         labels += [
             svg.text(words.region(one.region), 2, top + 16, "label heading"),
             svg.text(one.device[:22], 2, top + 32, "label small"),
+            svg.text(f"{one.first:#x} to {end:#x}"[:26], 2, top + 48, "label small number"),
         ]
     parts += marks
     path = document.inputs[position].path

@@ -1,0 +1,65 @@
+"""The histogram of accesses: nothing is lost, and it is small whatever the log."""
+
+import polars as pl
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from quirkfinder.events import SCHEMA, empty_events
+from quirkfinder.reading import read_trace
+from quirkfinder.timeline import LINE_BUCKETS, OFFSET_BUCKETS, timeline
+from tests.conftest import corpus_trace
+
+Row = tuple[str, str | None, int | None, int | None]
+rows = st.lists(
+    st.tuples(
+        st.sampled_from(["region_read", "region_write", "unassigned_write", "unassigned_read", "config_read", "reset"]),
+        st.sampled_from(["a", "b", None]),
+        st.sampled_from([0, 2, 7, None]),
+        st.none() | st.integers(0, 2**64 - 1),
+    ),
+    max_size=40,
+)
+
+
+def frame(accesses: list[Row]) -> pl.DataFrame:
+    data = {
+        "input": [i % 2 for i in range(len(accesses))],
+        "line": [3 * i + 1 for i in range(len(accesses))],
+        "event": [event for event, *_ in accesses],
+        "device": [device for _, device, *_ in accesses],
+        "region": [region for _, _, region, _ in accesses],
+        "address": [address for *_, address in accesses],
+    }
+    missing = {name: [None] * len(accesses) for name in SCHEMA if name not in data}
+    return pl.DataFrame({**data, **missing}, schema_overrides=SCHEMA).select(*SCHEMA)
+
+
+@given(rows)
+@settings(max_examples=40, deadline=None)
+def test_every_access_with_a_place_is_counted_once(accesses: list[Row]) -> None:
+    placed = [
+        (event, address)
+        for event, _, region, address in accesses
+        if event != "reset" and address is not None and (region is not None or event.startswith("unassigned"))
+    ]
+    series = [series for entry in timeline(frame(accesses)) for series in entry["series"]]
+    counted = [row for one in series for row in one["rows"]]
+    assert sum(row[2] for row in counted) == sum("read" in event for event, _ in placed)
+    assert sum(row[3] for row in counted) == sum("write" in event for event, _ in placed)
+    assert all(row[1] < OFFSET_BUCKETS for row in counted)
+    starts = [
+        int(one["first"], 16) + row[1] * int(one["bytes_per_bucket"], 16) for one in series for row in one["rows"]
+    ]
+    assert all(any(start <= address for start in starts) for _, address in placed)
+
+
+def test_a_real_trace_gives_a_small_histogram() -> None:
+    (entry,) = timeline(read_trace(corpus_trace("ati-leak")))
+    assert {"bar1", "bar2", "config", "unassigned"} <= {one["region"] for one in entry["series"]}
+    for one in entry["series"]:
+        assert max(row[0] for row in one["rows"]) < LINE_BUCKETS
+        assert len(one["rows"]) <= LINE_BUCKETS * OFFSET_BUCKETS
+
+
+def test_no_accesses_give_no_timeline() -> None:
+    assert timeline(empty_events()) == []
