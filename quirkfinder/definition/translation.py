@@ -11,6 +11,7 @@
 """
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from quirkfinder.definition.model import (
@@ -29,6 +30,8 @@ from quirkfinder.definition.model import (
 Json = Mapping[str, Any]
 #: example lines that a definition keeps
 MOST_LINES = 6
+#: offsets in the config space of a conventional device
+_HEADER = 0xFF
 
 
 class Untranslatable(ValueError):  # noqa: N818 - named for the outcome it stands for
@@ -130,7 +133,20 @@ def _matches(targets: Iterable[Json], strobe: Strobe | None) -> tuple[WindowMatc
     if not found:
         raise Untranslatable("no target of the window is known")
     # The narrower target first: it is an exception to the wider one.
-    return tuple(sorted(found.values(), key=lambda m: (m.mask | m.ignored).bit_count()))
+    wide = [_widened(match, [other for other in found.values() if other is not match]) for match in found.values()]
+    return tuple(sorted(wide, key=lambda m: (m.mask | m.ignored).bit_count()))
+
+
+def _widened(match: WindowMatch, others: Iterable[WindowMatch]) -> WindowMatch:
+    """All of the first 256 bytes of config space where a trace showed some of them.
+
+    A window that shows a few registers of config space shows its neighbours as well: a quirk that answers only for
+    those that one driver happened to read is of no use to the next.  Nothing is widened into another target.
+    """
+    wide = replace(match, mask=match.mask | _HEADER)
+    fits = match.space == "config" and match.scale == 1 and not (match.match | match.ignored | match.base) & _HEADER
+    clash = any((wide.match ^ o.match) & ~(wide.mask | wide.ignored | o.mask | o.ignored) == 0 for o in others)
+    return wide if fits and not clash else match
 
 
 def _condition(table: object) -> Condition:

@@ -3,6 +3,7 @@
 `replay(definitions, events, machine)` gives a `ReplayReport`; `Engine` answers single accesses for any `Environment`.
 """
 
+from quirkfinder.replay.completion import completion_handshake
 from quirkfinder.replay.engine import Engine
 from quirkfinder.replay.environment import Environment
 from quirkfinder.replay.report import (
@@ -28,6 +29,7 @@ __all__ = [
     "QuirkVerdict",
     "ReplayReport",
     "Unassigned",
+    "completion_handshake",
     "matches",
     "replay",
     "verified",

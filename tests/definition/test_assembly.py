@@ -101,6 +101,26 @@ def test_keys_in_another_register_become_steps() -> None:
 
 
 @pytest.mark.parametrize(
+    ("mask", "other", "wide"),
+    [
+        (0x3C, None, 0xFF),  # a few registers of the header were read
+        (0xFFF, None, 0xFFF),
+        (0x3C, 0x4080, 0x3C),  # the next bytes lead elsewhere
+        (0x3C, 0x8000, 0xFF),
+    ],
+)
+def test_a_window_to_some_of_the_header_is_a_window_to_all_of_it(mask: int, other: int | None, wide: int) -> None:
+    targets = [{"match": 0x4000, "mask": mask, "space": "config", "base": 0}]
+    if other is not None:
+        targets.append({"match": other, "mask": 0x7F, "space": "bar0", "base": 0})
+    window = finding(
+        "window", region="bar4", address={"offset": 0, "size": 4}, data={"offset": 4, "size": 4}, targets=targets
+    )
+    (made,) = only(from_findings(document([window]))).windows
+    assert [m.mask for m in made.matches if m.space == "config"] == [wide]
+
+
+@pytest.mark.parametrize(
     ("change", "reason"),
     [
         ({"vendor": None}, "vendor and device id are not known"),
