@@ -95,6 +95,8 @@ def through_alias(entry: Entry, alias: Entry) -> Iterator[Entry]:
 def indirect_targets(card: Card, window: Entry, mirrors: Entries, aliases: Entries) -> Iterator[Entry]:
     """Spaces a window reaches through the BAR it opens onto."""
     for target in window["targets"]:
+        if target["space"] == "config" and target["scale"] == 1 and not target["required"]:
+            yield from same_as_mirror(target, mirrors)
         if target["scale"] != 1 or not target["space"].startswith("bar"):
             continue
         stretches = [(m["region"], m["offset"], m["size"], "config", m["config_offset"]) for m in mirrors]
@@ -110,6 +112,17 @@ def indirect_targets(card: Card, window: Entry, mirrors: Entries, aliases: Entri
                     "match": target["match"] + offset - target["base"], "mask": max(size - 1, 0xFF), "base": at,
                     "space": space, "scale": 1, "ignored": target["ignored"], "required": False,
                 }  # fmt: skip
+
+
+def same_as_mirror(target: Entry, mirrors: Entries) -> Iterator[Entry]:
+    """Where nothing proves config space, a window onto it cannot be told from one onto a BAR's copy of it."""
+    for mirror in mirrors:
+        shift = mirror["config_offset"] - target["base"]
+        if 0 <= shift <= target["mask"]:
+            yield {
+                **target, "match": target["match"] + shift, "mask": max(mirror["size"] - 1, 0xFF),
+                "space": mirror["region"], "base": mirror["offset"],
+            }  # fmt: skip
 
 
 def parts_of_data(window: Entry, merged: Entries) -> Iterator[Entry]:

@@ -54,8 +54,10 @@ class RandomCard:
 def choose_kinds(rng: Random) -> list[str]:
     """Some doors, one card in ten none, and several decoys."""
     count = rng.choices((0, 1, 2, 3), (10, 40, 35, 15))[0]
-    chosen = rng.sample(DOORS, count)
-    return [*chosen, *rng.sample(DECOYS, rng.randint(2, 6)), "initialisation"]
+    chosen, others = rng.sample(DOORS, count), rng.sample(DECOYS, rng.randint(2, 6))
+    if {"config-copy", "window-to-config-copy"} <= set(others):  # the same words twice: one looks like the other
+        others.remove("config-copy")
+    return [*chosen, *others, "initialisation"]
 
 
 def wishes_of(kinds: Sequence[str]) -> Wishes:

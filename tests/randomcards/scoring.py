@@ -4,6 +4,7 @@ Shared material has a scorer of its own; a test holds this one against it.  Here
 and because recall by door and false claims by decoy need the parts, not the sum.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 Entry = dict[str, Any]
@@ -88,7 +89,7 @@ def same_sink_register(true: Entry, claimed: Entry) -> bool:
     return (true["region"], true["what"]) == (claimed["region"], claimed["what"])
 
 
-SAME = {
+SAME: dict[str, Callable[[Entry, Entry], bool]] = {
     "window": same_window,
     "config-mirror": same_mirror,
     "bar-alias": same_alias,

@@ -21,8 +21,10 @@ RANK: dict[Level, int] = {"required": 0, "wanted": 1, "allowed": 2}
 
 def known_from(guest: Guest, trace: list[Event], inventory: Inventory, dialect: Dialect, capture: str) -> Known:
     """Everything the log and the inventories show, as a judge of evidence needs it."""
+    booted = capture in ("full", "lossy")
+    named = dialect.device.startswith("0000:") or booted  # else nothing says which of the host's functions it is
     config: dict[int, set[int]] = defaultdict(set)
-    for offset, byte in inventory.config.items():
+    for offset, byte in inventory.config.items() if named else ():
         config[offset].add(byte)
     direct: dict[tuple[int, int], set[int]] = defaultdict(set)
     lost: dict[int, int] = defaultdict(int)
@@ -37,8 +39,6 @@ def known_from(guest: Guest, trace: list[Event], inventory: Inventory, dialect: 
         elif event.kind in ("read", "write"):
             for k in range(event.size):
                 direct[event.region, event.offset + k].add(event.value >> 8 * k & 0xFF)
-    booted = capture in ("full", "lossy")
-    named = dialect.device.startswith("0000:") or booted  # else nothing says which of the host's functions it is
     return Known(
         tells_host_bars=inventory.tells_host_bars and named,
         config=config,

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from ..features import register
 from ..guests import Guest
 from ..hardware import MASKS, VGA_REGION, Storage
-from ..windowing import Shape, Target, Window
+from ..shapes import Shape, Target
+from ..windowing import Window
 from .decoy import Decoy
 
 

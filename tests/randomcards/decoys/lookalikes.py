@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from ..features import Claim, Known, register
 from ..guests import Guest
 from ..hardware import BAR_FIELDS, Storage
-from ..windowing import Target
+from ..shapes import Target
 from .decoy import Decoy
 from .indexed import Indexed
 

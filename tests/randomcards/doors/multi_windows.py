@@ -7,7 +7,8 @@ from ..features import Claim, Known, Level, register
 from ..guests import Guest
 from ..hardware import region_word
 from ..programs import config_offsets
-from ..windowing import Shape, Target, Window
+from ..shapes import Shape, Target
+from ..windowing import Window
 from .aliases import Alias
 from .mirrors import MirrorBlock, mirror_entry
 from .window_door import WindowDoor
@@ -46,9 +47,13 @@ class TwoBars(WindowDoor):
 
     def claims(self, known: Known) -> Iterator[Claim]:
         ports = region_word(self.card.roles["ports"])
+        mostly_there = sum(not use.write for use in self.alias.uses) * 2 > len(self.uses)
         for claim in super().claims(known):
-            yield Claim("required" if claim.level == "required" else "allowed", claim.entry)
-            yield Claim("allowed", {**claim.entry, "region": ports, "targets": _optional(claim)})
+            here, there = claim.entry, {**claim.entry, "region": ports}
+            if mostly_there:  # the end that was used more is the one to find
+                here, there = there, here
+            yield Claim(claim.level, here)
+            yield Claim("allowed", {**there, "targets": _optional(claim)})
         yield Claim("allowed", {
             "kind": "bar-alias", "region": ports, "offset": 0, "size": 0x80,
             "target_region": region_word(self.card.roles["registers"]), "target_offset": 0,

@@ -1,7 +1,9 @@
 """Windows with habits of their own: strobe bits, stale reads, 8-byte writes, saved and restored addresses."""
 
-from ..features import register
-from ..windowing import Shape, Target
+from collections.abc import Iterator
+
+from ..features import Claim, Known, register
+from ..shapes import Shape, Target
 from .window_door import WindowDoor
 
 
@@ -20,12 +22,17 @@ class StrobeBits(WindowDoor):
 
 @register
 class StaleReads(WindowDoor):
-    """The first data read gives the word before; drivers read twice."""
+    """The first data read gives the word before; drivers read twice.  No known card does: wanted, not required."""
 
     kind = "window-stale-read"
 
     def shape(self) -> Shape:
         return Shape(stale=True)
+
+    def claims(self, known: Known) -> Iterator[Claim]:
+        for claim in super().claims(known):
+            entry = {**claim.entry, "targets": [{**t, "required": False} for t in claim.entry["targets"]]}
+            yield Claim("wanted" if claim.level == "required" else claim.level, entry)
 
 
 @register

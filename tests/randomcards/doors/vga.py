@@ -6,7 +6,7 @@ from ..features import Claim, Feature, Known, Level, Use, register
 from ..guests import Guest
 from ..hardware import MASKS, VGA_REGION, Register
 from ..programs import config_offsets, told_bars, use_address
-from ..windowing import Target
+from ..shapes import Target
 
 
 @register

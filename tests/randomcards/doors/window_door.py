@@ -6,7 +6,8 @@ from ..features import Claim, Entry, Feature, Known, Use
 from ..guests import Guest
 from ..hardware import MASKS
 from ..programs import config_offsets, told_bars, use_address
-from ..windowing import Shape, Target, Window
+from ..shapes import Shape, Target
+from ..windowing import Window
 
 
 class WindowDoor(Feature):

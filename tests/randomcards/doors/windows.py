@@ -6,7 +6,7 @@ from dataclasses import replace
 from ..features import Claim, Known, Level, register
 from ..guests import Guest
 from ..hardware import MASKS
-from ..windowing import Shape, Target
+from ..shapes import Shape, Target
 from .window_door import WindowDoor
 
 
