@@ -1,4 +1,4 @@
-"""Findings documents and quirk definitions named on the command line."""
+"""Findings documents, quirk definitions and stores named on the command line."""
 
 import sys
 from collections.abc import Sequence
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from quirkfinder.errors import InvalidDocument, PartialFailure, QuirkfinderError
+from quirkfinder.errors import InvalidDocument, NoUsableInput, PartialFailure, QuirkfinderError
 
 if TYPE_CHECKING:
     from quirkfinder.definition.model import QuirkDefinition
@@ -39,11 +39,11 @@ class Loaded:
 
 
 def load_documents(paths: Sequence[str]) -> Loaded:
-    """All documents that can be read; raises the first error where none can."""
+    """All documents that can be read, those of a store among them; raises the first error where none can."""
     documents, errors = [], []
     for path in paths:
         try:
-            documents.append(load_document(path))
+            documents += _of_store(path) if Path(path).is_dir() else [load_document(path)]
         except QuirkfinderError as error:
             errors.append(error)
     if not documents:
@@ -51,15 +51,27 @@ def load_documents(paths: Sequence[str]) -> Loaded:
     return Loaded(tuple(documents), tuple(error.message for error in errors))
 
 
+def _of_store(path: str) -> "list[Findings]":
+    """A document for each card of a store. Raises `NoUsableInput` where the folder is none or has no card."""
+    from quirkfinder.corpus.store import Store
+    from quirkfinder.findings.document import Findings
+
+    documents = [Findings.from_json(text) for text in Store.open(path).table("documents")["document"]]
+    if not documents:
+        raise NoUsableInput(f"{path}: the store has no card", "quirkfinder mine FOLDER -o STORE puts some in")
+    return documents
+
+
 def load_quirks(paths: Sequence[str]) -> "tuple[list[QuirkDefinition | Findings], tuple[str, ...]]":
     """Definitions and findings documents that can be read, and what is wrong with the others.
 
     Raises the first error where none can be read.
     """
-    documents, errors = [], []
+    documents: list[QuirkDefinition | Findings] = []
+    errors = []
     for path in paths:
         try:
-            documents.append(_quirks(path))
+            documents += _of_store(path) if Path(path).is_dir() else [_quirks(path)]
         except QuirkfinderError as error:
             errors.append(error)
     if not documents:

@@ -2,9 +2,9 @@
 
 from types import ModuleType
 
-from quirkfinder.cli.commands import analyze, capture, completion, convert, emit, explain, quirks, replay, report
+from quirkfinder.cli.commands import analyze, capture, completion, convert, emit, explain, mine, quirks, replay, report
 
 
 def available() -> tuple[ModuleType, ...]:
     """The commands in the order of the help page."""
-    return (analyze, explain, report, emit, replay, convert, quirks, capture, completion)
+    return (analyze, explain, report, mine, emit, replay, convert, quirks, capture, completion)

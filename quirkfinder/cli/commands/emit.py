@@ -22,14 +22,16 @@ def add(commands: Commands) -> None:
         "emit",
         "quirk definitions, or the C for a QEMU release",
         "Writes quirks below a folder: definitions in TOML that can be read, changed and given to emit again, the C\n"
-        "that a QEMU release needs, or test vectors. FINDINGS is a findings document or a definition file.",
+        "that a QEMU release needs, or test vectors. FINDINGS is a findings document, a definition file or a store.",
         [
             "quirkfinder emit findings.json --target definition -o quirk/",
             "quirkfinder emit quirk/card.toml --target qemu-11.1 -o quirk/",
         ],
         run,
     )
-    parser.add_argument("findings", nargs="+", metavar="FINDINGS", help="a findings document or a definition file")
+    parser.add_argument(
+        "findings", nargs="+", metavar="FINDINGS", help="a findings document, a definition file, or a store"
+    )
     parser.add_argument("--target", required=True, choices=TARGETS, help="what to write")
     parser.add_argument("-o", "--output", metavar="FOLDER", required=True, help="where the files go")
 

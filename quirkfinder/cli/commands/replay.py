@@ -52,8 +52,9 @@ def _definitions(path: str) -> "list[QuirkDefinition]":
     from quirkfinder.definition.assembly import from_findings
     from quirkfinder.findings.document import Findings
 
-    (document,), _ = load_quirks([path])
-    definitions = from_findings(document) if isinstance(document, Findings) else [document]
+    documents, _ = load_quirks([path])
+    made = [from_findings(one) if isinstance(one, Findings) else [one] for one in documents]
+    definitions = [definition for some in made for definition in some]
     if not definitions:
         raise InvalidDocument(f"{path}: no finding of it can be a quirk", "`quirkfinder explain` says what is missing")
     return definitions

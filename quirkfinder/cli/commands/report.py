@@ -17,7 +17,9 @@ def add(commands: Commands) -> None:
         ["quirkfinder report findings.json -o report.html", "quirkfinder report a.json b.json -o both.html"],
         run,
     )
-    parser.add_argument("findings", nargs="+", metavar="FINDINGS", help="a findings document, or - for standard input")
+    parser.add_argument(
+        "findings", nargs="+", metavar="FINDINGS", help="a findings document, - for standard input, or a store"
+    )
     parser.add_argument("-o", "--output", metavar="FILE", help="write to FILE instead of stdout")
 
 
