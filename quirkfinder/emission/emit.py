@@ -30,7 +30,8 @@ def emit(documents: Iterable[Document] | Document, target: str, out_dir: Path | 
     - `vectors`: NAME.vectors.jsonl, guest accesses with the answers the quirk must give.
 
     Definitions for the same devices are joined first.  A file is rewritten only if its text changed.  Raises
-    `UsageError` for an unknown target; no document that can be used gives an empty list.
+    `UsageError` for an unknown target and for two definitions of one name; no document that can be used gives an empty
+    list.
     """
     if target not in TARGETS:
         raise UsageError(f"no target '{ascii(target)[1:-1]}'", f"choose one of {', '.join(TARGETS)}")
@@ -46,10 +47,19 @@ def emit(documents: Iterable[Document] | Document, target: str, out_dir: Path | 
             definitions += assembly.definitions
             left_out += assembly.left_out
     paths: list[Path] = []
-    for definition in merge(definitions):
+    for definition in _by_name(merge(definitions)):
         for name, text in _texts(definition, target, left_out).items():
             paths.append(write_if_changed(Path(out_dir) / name, text))
     return paths
+
+
+def _by_name(definitions: list[QuirkDefinition]) -> list[QuirkDefinition]:
+    """Definitions for different devices must not write the same files."""
+    names = [definition.name for definition in definitions]
+    for name in names:
+        if names.count(name) > 1:
+            raise UsageError(f"two definitions for different devices are named '{name}'", "rename one of them")
+    return definitions
 
 
 def _texts(definition: QuirkDefinition, target: str, left_out: list[LeftOut]) -> dict[str, str]:

@@ -44,36 +44,50 @@ def probe(
         source.line("VFIOQuirk *quirk;")
         source.lines(variables)
         source.line()
-        tests = [f"!{names.shared('is')}(vdev)"]
-        tests += ["!vdev->vga"] if place.bar is None else [f"vdev->bars[nr].region.size < {end:#x}"]
-        tests[:0] = [f"nr != {place.bar}"] if place.bar is not None else []
-        tests += refuse
-        for at, test in enumerate(tests[:-1]):
-            source.line(f"{'    ' if at else 'if ('}{test} ||")
-        with source.block(f"    {tests[-1]})"):
-            source.line("return;")
+        _guard(source, names, place, end, refuse)
         source.line()
         source.line(f"quirk = vfio_quirk_alloc({len(regions)});")
         source.lines(state)
         for at, region in enumerate(regions):
             source.line()
-            memory = f"&quirk->mem[{at}]"
-            if region.pointer:
-                source.line(f"{region.pointer} = {memory};")
-            source.call(
-                "memory_region_init_io", memory, "OBJECT(vdev)", f"&{region.ops}", region.opaque,
-                f'"{region.name}"', region.size,
-            )  # fmt: skip
-            if region.reenters:
-                source.lines(comment("It is served by another region of this device: without this QEMU refuses that."))
-                source.line(f"quirk->mem[{at}].disable_reentrancy_guard = true;")
-            source.call("memory_region_add_subregion_overlap", place.container, region.offset, memory, "1")
+            _region(source, place, region, at)
         source.line()
         if reset:
             source.line(f"quirk->reset = {reset};")
         source.call("QLIST_INSERT_HEAD", f"&{place.quirks}", "quirk", "next")
         source.line()
         source.line(f"trace_{names.trace('probe')}(vdev->vbasedev.name);")
+
+
+def _guard(source: Source, names: Names, place: Place, end: int, refuse: Sequence[str]) -> None:
+    """Return early unless it is the device and its BAR is there and large enough."""
+    tests = [f"nr != {place.bar}"] if place.bar is not None else []
+    tests.append(f"!{names.shared('is')}(vdev)")
+    tests.append("!vdev->vga" if place.bar is None else f"vdev->bars[nr].region.size < {end:#x}")
+    tests += refuse
+    for at, test in enumerate(tests[:-1]):
+        source.line(f"{'    ' if at else 'if ('}{test} ||")
+    with source.block(f"    {tests[-1]})"):
+        source.line("return;")
+
+
+def _region(source: Source, place: Place, region: RegionLine, at: int) -> None:
+    memory = f"&quirk->mem[{at}]"
+    if region.pointer:
+        source.line(f"{region.pointer} = {memory};")
+    source.call(
+        "memory_region_init_io",
+        memory,
+        "OBJECT(vdev)",
+        f"&{region.ops}",
+        region.opaque,
+        f'"{region.name}"',
+        region.size,
+    )
+    if region.reenters:
+        source.lines(comment("It is served by another region of this device: without this QEMU refuses that."))
+        source.line(f"quirk->mem[{at}].disable_reentrancy_guard = true;")
+    source.call("memory_region_add_subregion_overlap", place.container, region.offset, memory, "1")
 
 
 def explanation(definition: QuirkDefinition, title: str, paragraphs: Sequence[str], evidence: Evidence) -> list[str]:

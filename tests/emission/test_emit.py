@@ -3,6 +3,7 @@
 import json
 import os
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -103,6 +104,14 @@ def test_documents_without_quirks_and_unknown_targets(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no target 'qemu-9'") as caught:
         emit([], "qemu-9", tmp_path)
     assert "qemu-11.1" in caught.value.hint
+
+
+def test_two_definitions_of_one_name_do_not_overwrite_each_other(tmp_path: Path) -> None:
+    one = examples()["rtl8168"]
+    two = replace(one, match=replace(one.match, device=0x8169))
+    with pytest.raises(UsageError, match="two definitions for different devices are named 'rtl8168'"):
+        emit([one, two], "definition", tmp_path)
+    assert len(emit([one, one], "definition", tmp_path)) == 2
 
 
 def test_a_document_of_the_renderers_can_be_emitted(tmp_path: Path) -> None:
