@@ -22,7 +22,9 @@ RANK: dict[Level, int] = {"required": 0, "wanted": 1, "allowed": 2}
 def known_from(guest: Guest, trace: list[Event], inventory: Inventory, dialect: Dialect, capture: str) -> Known:
     """Everything the log and the inventories show, as a judge of evidence needs it."""
     booted = capture in ("full", "lossy")
-    named = dialect.device.startswith("0000:") or booted  # else nothing says which of the host's functions it is
+    addressed = bool({"host-lspci.txt", "host-lspci-xxxx.txt"} & set(inventory.files))
+    # By its ids or BAR sizes, else by its address: something must say which of the host's functions it is.
+    named = booted or (addressed and dialect.device.startswith("0000:"))
     config: dict[int, set[int]] = defaultdict(set)
     for offset, byte in inventory.config.items() if named else ():
         config[offset].add(byte)
@@ -47,7 +49,7 @@ def known_from(guest: Guest, trace: list[Event], inventory: Inventory, dialect: 
         tells_guest_bars=booted or bool({"guest-info-pci.txt", "guest-info-mtree.txt"} & set(inventory.files)),
         tells_sizes=booted or bool({"host-lspci.txt", "host-resource.txt"} & set(inventory.files)),
         tells_messages=capture != "regions",
-        dumped_neighbours=inventory.dump,
+        dumped_neighbours=inventory.dump if named else 0,
     )
 
 

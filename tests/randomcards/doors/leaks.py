@@ -56,7 +56,7 @@ class Leak(Feature):
         if not known.tells_host_bars or not self.reads:
             return "allowed"
         bits = significant_bits(self.value())
-        needed = 5 if self.shift == 0 and self.size == 4 else 9
+        needed = 5 if self.shift == 0 and self.size == 4 else 11
         return "required" if bits >= needed else "wanted" if bits >= 5 else "allowed"
 
     def claims(self, known: Known) -> Iterator[Claim]:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
-from ..features import Claim, Known, Level, register
+from ..features import Claim, Known, Level, Use, register
 from ..guests import Guest
 from ..hardware import region_word
 from ..programs import config_offsets
@@ -134,6 +134,7 @@ class ThroughMirror(WindowDoor):
         super().build()
         self.mirror = self.occupy("registers", 0x100, 0x100)
         self.block = MirrorBlock(self.card.config)
+        self.seen: list[Use] = []  # what was read of it without the window
         self.card.regions[self.mirror[0]].place(self.mirror[1], 0x100, self.block)
 
     def reach_bar(self, guest: Guest, target: Target) -> Iterator[None]:
@@ -141,13 +142,14 @@ class ThroughMirror(WindowDoor):
         for offset in self.thin(config_offsets(self.card, self.rng, 0x100)):
             if self.rng.random() < 0.6:
                 guest.read(bar, start + offset)
+                self.seen.append(self.block.uses[-1])
             self.window.load(guest, target, start + offset)
             yield
         yield from super().reach_bar(guest, target)
 
     def claims(self, known: Known) -> Iterator[Claim]:
         yield from super().claims(known)
-        level: Level = "required" if known.proves_config(self.block.uses) else "allowed"
+        level: Level = "required" if known.proves_config(self.seen) else "allowed"
         yield Claim(level, mirror_entry(self.mirror, 0x100))
 
 
