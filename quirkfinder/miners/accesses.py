@@ -6,6 +6,7 @@ an offset in one number, so that places compare and sort as integers.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -41,6 +42,19 @@ def offset_of(place: int) -> int:
 def place_name(place: int) -> str:
     """`bar4+0x10`, or `vga+0x3c3` (an absolute port)."""
     return f"{region_name(region_of(place))}+0x{offset_of(place):x}"
+
+
+def distinct(*columns: NDArray[Any]) -> Ints:
+    """Positions of the first of each distinct combination of values, ascending; what np.unique does by rows, faster."""
+    if not len(columns[0]):
+        return np.zeros(0, dtype=np.int64)
+    order = np.lexsort(columns[::-1])
+    new = np.zeros(len(order), dtype=np.bool_)
+    new[0] = True
+    for column in columns:
+        ordered = column[order]
+        new[1:] |= ordered[1:] != ordered[:-1]
+    return np.sort(order[new])
 
 
 @dataclass(frozen=True, slots=True)

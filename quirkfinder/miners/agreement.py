@@ -106,3 +106,18 @@ def _volatile(start: np.ndarray, value: np.ndarray, write: np.ndarray, other: np
     moved = np.zeros(group[-1] + 1 if len(group) else 0, dtype=np.bool_)
     moved[group[1:][same]] = True
     return np.asarray(moved[group])
+
+
+def written_before(accesses: Accesses) -> Flags:
+    """Reads that return a value which the guest had written to the same place before: they may be plain storage."""
+    order = np.lexsort([accesses.row, accesses.value, accesses.place])
+    place, value, write = accesses.place[order], accesses.value[order], accesses.write[order]
+    if not len(order):
+        return np.zeros(0, dtype=np.bool_)
+    start = np.append(True, (value[1:] != value[:-1]) | (place[1:] != place[:-1]))
+    position = np.arange(len(order))
+    first = np.maximum.accumulate(np.where(start, position, 0))
+    last_write = np.maximum.accumulate(np.where(write, position, -1))
+    echo = np.zeros(len(order), dtype=np.bool_)
+    echo[order] = ~write & (last_write >= first)
+    return echo

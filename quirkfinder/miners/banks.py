@@ -12,7 +12,7 @@ import numpy as np
 
 from quirkfinder.events import region_name
 from quirkfinder.findings import Finding
-from quirkfinder.miners.accesses import Accesses, Flags, Ints, place_name, place_of, region_of
+from quirkfinder.miners.accesses import Accesses, Flags, Ints, distinct, place_name, place_of, region_of
 from quirkfinder.miners.agreement import Agreement, agreement
 from quirkfinder.miners.claims import Scene, claim, confidence, hexadecimal, register
 from quirkfinder.miners.information import informative
@@ -111,8 +111,7 @@ def _alias(accesses: Accesses, joined: Joined, region: int, target: int) -> Alia
 
 def _most_values(distance: Ints, value: Ints) -> int | None:
     """The distance that most distinct values share, if enough do."""
-    pairs = np.unique(np.stack([distance, value]), axis=1)
-    distances, counts = np.unique(pairs[0], return_counts=True)
+    distances, counts = np.unique(distance[distinct(distance, value)], return_counts=True)
     best = int(counts.argmax())
     return int(distances[best]) if counts[best] >= _LEAST_VALUES else None
 
@@ -146,7 +145,8 @@ def _bank_registers(registers: Registers, joined: Joined, region: int) -> list[i
 def _linear(held: Ints, distance: Ints, value: Ints) -> Iterator[tuple[int, int]]:
     """(shift, offset) with `distance == (bank << shift) - offset` for at least two banks and three values."""
     known = held >= 0
-    triples = np.unique(np.stack([held[known], distance[known], value[known]]), axis=1)
+    triples = np.stack([held[known], distance[known], value[known]])
+    triples = triples[:, distinct(*triples)]
     banks = np.unique(triples[0])
     if len(banks) < 2:
         return

@@ -13,7 +13,7 @@ import numpy as np
 from quirkfinder.card.model import Bar
 from quirkfinder.events import VGA, region_name
 from quirkfinder.findings import Finding
-from quirkfinder.miners.accesses import Accesses, Flags, place_name
+from quirkfinder.miners.accesses import Accesses, Flags, distinct, place_name
 from quirkfinder.miners.claims import Scene, claim, confidence, first_rows, hexadecimal
 from quirkfinder.miners.information import information_of
 from quirkfinder.miners.landing import landing_words, leaked_bars
@@ -70,9 +70,8 @@ def discover_leaks(scene: Scene, owned: Flags) -> list[Leak]:
 
 def _chance(reads: Accesses) -> float:
     """Bits that comparing many values takes from every agreement: the more values, the likelier a chance hit."""
-    pairs = np.stack([reads.place, reads.value.view(np.int64)])
-    distinct = np.unique(pairs, axis=1).shape[1]
-    return max(0.0, float(np.log2(max(1, distinct))) - _FREE_BITS)
+    compared = len(distinct(reads.place, reads.value))
+    return max(0.0, float(np.log2(max(1, compared))) - _FREE_BITS)
 
 
 def _one_bar_each(leaks: list[Leak]) -> list[Leak]:

@@ -12,7 +12,8 @@ import numpy as np
 from quirkfinder.card.model import Card, Neighbour
 from quirkfinder.events import region_name
 from quirkfinder.findings import Finding
-from quirkfinder.miners.accesses import Accesses, Flags, Ints
+from quirkfinder.miners.accesses import Accesses, Flags, Ints, distinct
+from quirkfinder.miners.agreement import written_before
 from quirkfinder.miners.claims import Scene, bar_words, claim, confidence, hexadecimal
 from quirkfinder.miners.config_evidence import ConfigEvidence, config_evidence
 from quirkfinder.miners.hardware import HardwareConfig, hardware_config
@@ -41,19 +42,21 @@ class Mirror:
 def discover_mirrors(scene: Scene) -> list[Mirror]:
     """Every range of a BAR that mirrors a config space."""
     found: list[Mirror] = []
-    reads = scene.accesses.take(~scene.accesses.write)
+    reading = ~scene.accesses.write
+    reads, echo = scene.accesses.take(reading), written_before(scene.accesses)[reading]
     spaces: list[tuple[str | None, HardwareConfig]] = [(None, scene.hardware)]
     spaces += [(n.address, hardware_config(_as_card(n))) for n in _relatives(scene)]
     for function, hardware in spaces:
         for region in np.unique(reads.region).tolist():
             if region > 5:
                 continue
-            mine = reads.in_region(region)
+            here = np.flatnonzero(reads.region == region)
+            mine = reads.take(here)
             taken = np.zeros(len(mine), dtype=np.bool_)
             for mirror in found:
                 if mirror.region == region:
                     taken |= (mine.offset >= mirror.start) & (mine.offset < mirror.start + mirror.size)
-            found += _in_region(scene.card, mine.take(~taken), region, hardware, function)
+            found += _in_region(scene.card, mine.take(~taken), echo[here[~taken]], region, hardware, function)
     return found
 
 
@@ -118,15 +121,15 @@ def _tell_addresses_first(scene: Scene, mirror: Mirror) -> tuple[list[int], list
 
 
 def _in_region(
-    card: Card, reads: Accesses, region: int, hardware: HardwareConfig, function: str | None
+    card: Card, reads: Accesses, echo: Flags, region: int, hardware: HardwareConfig, function: str | None
 ) -> Iterator[Mirror]:
-    """Mirrors among the reads of one region."""
+    """Mirrors among the reads of one region; reads that `echo` what the guest wrote can only speak against one."""
     if not len(reads):
         return
-    reads = _distinct(reads)
-    every = np.arange(len(reads))
+    kept = distinct(reads.place, reads.size, reads.value)[:_MOST_READS]
+    reads, every = reads.take(kept), np.flatnonzero(~echo[kept])
     taken = np.zeros(len(reads), dtype=np.bool_)
-    for origin in _origins(reads, hardware):
+    for origin in _origins(reads.take(every), hardware):
         position = reads.offset - origin
         offset = np.where((position >= 0) & (position < _EXTENDED) & ~taken, position, -1)
         span = _span(config_evidence(reads, offset, hardware, every), reads, offset, hardware)
@@ -143,13 +146,6 @@ def _in_region(
         yield Mirror(region, origin + first, max(4, min(last, room) - first), first, evidence, function)
 
 
-def _distinct(reads: Accesses) -> Accesses:
-    """One read for each (place, size, value): repeated polls count once."""
-    keys = np.stack([reads.place, reads.size.astype(np.int64), reads.value.view(np.int64)])
-    _, index = np.unique(keys, axis=1, return_index=True)
-    return reads.take(np.sort(index)[:_MOST_READS])
-
-
 def _origins(reads: Accesses, hardware: HardwareConfig) -> list[int]:
     """Offsets at which config offset 0 could lie, by how many distinct config fields vote for them."""
     votes: list[Ints] = []
@@ -159,7 +155,7 @@ def _origins(reads: Accesses, hardware: HardwareConfig) -> list[int]:
             continue
         hit, offset = hardware.matches(reads.value[index], size)
         start = reads.offset[index[hit]] - offset
-        votes.append(np.unique(np.stack([start, offset]), axis=1)[0])
+        votes.append(start[distinct(start, offset)])
     if not votes:
         return []
     starts, counts = np.unique(np.concatenate(votes), return_counts=True)

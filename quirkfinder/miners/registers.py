@@ -45,6 +45,16 @@ class Registers:
         low, high = np.searchsorted(self.places, [first, last + 1])
         return np.sort(self._order[self._bounds[low] : self._bounds[high]])
 
+    def at_any(self, places: Ints) -> Ints:
+        """Positions of all accesses to any of `places`, in the order of the trace."""
+        wanted = np.unique(places)
+        index = np.searchsorted(self.places, wanted)
+        index = index[index < len(self.places)]
+        index = index[np.isin(self.places[index], wanted, assume_unique=True)]
+        first, count = self._bounds[index], self._bounds[index + 1] - self._bounds[index]
+        within = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
+        return np.sort(self._order[np.repeat(first, count) + within])
+
     def width(self, place: int) -> int:
         """The width in bytes in which `place` is mostly written; 0 where it never is."""
         sizes = self.accesses.size[self.writes(place)]

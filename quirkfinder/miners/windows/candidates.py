@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quirkfinder.miners.accesses import Accesses, Ints, offset_of, region_of
-from quirkfinder.miners.information import information
+from quirkfinder.miners.hardware import HardwareConfig
+from quirkfinder.miners.information import information, informative
 
 #: pairs that are looked at per device, the most frequent first
 MOST_PAIRS = 400
@@ -41,11 +42,36 @@ class Pair:
         return (self.address, self.data) if self.high is None else (self.address, self.data, self.high)
 
 
-def candidate_pairs(accesses: Accesses) -> Iterator[Pair]:
-    """Pairs in the order of how often the one was written last before the other was accessed, then neighbours."""
+def telling_places(accesses: Accesses, hardware: HardwareConfig) -> Ints:
+    """Places that could be a data register: values go through them that config space or another place holds as well.
+
+    Looking at every register of a card with thousands would take minutes; this takes one sort.
+    """
+    worth = np.flatnonzero(informative(accesses))
+    (value, _), _ = count_pairs(accesses.value[worth].view(np.int64), accesses.place[worth])
+    values, places = np.unique(value, return_counts=True)
+    shared = np.isin(accesses.value[worth].view(np.int64), values[places >= 2])
+    found = [np.stack([accesses.place[worth[shared]], accesses.value[worth[shared]].view(np.int64)])]
+    for size in (4, 2, 1):
+        at = np.flatnonzero((accesses.size == size) & ~accesses.write)
+        at = at[np.isin(accesses.value[at], hardware.sorted_fields[size][0])]
+        found.append(np.stack([accesses.place[at], accesses.value[at].view(np.int64)]))
+    messages = np.flatnonzero((accesses.value >> np.uint64(20) == np.uint64(0xFEE)) & ~accesses.write)
+    (owner, _), _ = count_pairs(*np.concatenate(found, axis=1))
+    several, counts = np.unique(owner, return_counts=True)
+    least = 1 if hardware.open_bars else 2  # a host address that nobody knows yet is telling, too
+    return np.union1d(several[counts >= least], accesses.place[messages])
+
+
+def candidate_pairs(accesses: Accesses, telling: Ints | None = None) -> Iterator[Pair]:
+    """Pairs in the order of how often the one was written last before the other was accessed, then neighbours.
+
+    `telling`: the places that may be data registers; None: any.
+    """
     seen: set[tuple[int, int]] = set()
+    wanted = None if telling is None else frozenset(telling.tolist())
     for pair in [*_successive(accesses), *_neighbours(accesses), *_own(accesses)]:
-        if (pair.address, pair.data) in seen:
+        if (pair.address, pair.data) in seen or not (wanted is None or wanted & set(range(pair.data, pair.data + 4))):
             continue
         seen.add((pair.address, pair.data))
         yield pair

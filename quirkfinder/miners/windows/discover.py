@@ -6,24 +6,19 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from quirkfinder.card.model import Card
-from quirkfinder.miners.accesses import Accesses, offset_of, region_of
+from quirkfinder.miners.accesses import distinct, offset_of, region_of
 from quirkfinder.miners.config_evidence import config_evidence
 from quirkfinder.miners.hardware import FULL_SIZE, HardwareConfig
-from quirkfinder.miners.information import information, informative
+from quirkfinder.miners.information import information
 from quirkfinder.miners.registers import Registers
-from quirkfinder.miners.windows.candidates import Pair, candidate_pairs
+from quirkfinder.miners.windows.candidates import Pair, candidate_pairs, telling_places
 from quirkfinder.miners.windows.interrupts import msix_target
-from quirkfinder.miners.windows.targets import (
-    DirectSpace,
-    Target,
-    bar_targets,
-    config_targets,
-    direct_space,
-    reaches_for,
-)
+from quirkfinder.miners.windows.memory import Memory, direct_memory, memory_targets
+from quirkfinder.miners.windows.targets import Target, config_targets, reaches_for
 from quirkfinder.miners.windows.uses import (
     Uses,
     commanded_uses,
+    delayed_uses,
     mode_registers,
     other_halves,
     plain_uses,
@@ -37,12 +32,16 @@ _TWIN_FIELDS = 3
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """A pair of registers with what it was proven to reach; `commanded`: data is written before the address."""
+    """A pair of registers with what it was proven to reach; `commanded`: data is written before the address.
+
+    `delayed`: a read of the data register gives what the read before it asked for.
+    """
 
     pair: Pair
     uses: Uses
     targets: tuple[Target, ...]
     commanded: bool = False
+    delayed: bool = False
 
     @property
     def bits(self) -> float:
@@ -55,14 +54,15 @@ class Spaces:
 
     registers: Registers
     hardware: HardwareConfig
-    bars: tuple[DirectSpace, ...]
+    memory: Memory
 
 
 def discover_windows(registers: Registers, card: Card, hardware: HardwareConfig) -> list[Window]:
     """All windows of a device, the best proven first; no two share a data register."""
-    spaces = Spaces(registers, hardware, tuple(_direct_spaces(registers.accesses, card)))
+    sizes = {bar.index: bar.size for bar in card.bars if bar.size and bar.index < 6}
+    spaces = Spaces(registers, hardware, direct_memory(registers, sizes))
     best: dict[int, Window] = {}
-    pairs = list(candidate_pairs(registers.accesses))
+    pairs = list(candidate_pairs(registers.accesses, telling_places(registers.accesses, hardware)))
     for pair in pairs:
         for window in _models(spaces, pair):
             rival = best.get(pair.data)
@@ -101,21 +101,9 @@ def _better(window: Window, rival: Window) -> bool:
         return window.bits >= rival.bits - 1.0
     if rival.pair.high is not None and window.pair.high is None and window.pair.address in rival.pair.registers:
         return window.bits > rival.bits + _MARGIN
-    margin = _MARGIN if window.commanded > rival.commanded else 0.0
+    richer = window.commanded + window.delayed > rival.commanded + rival.delayed
+    margin = _MARGIN if richer else 0.0
     return (window.bits - margin, window.pair.near) > (rival.bits, rival.pair.near)
-
-
-def _direct_spaces(accesses: Accesses, card: Card) -> Iterator[DirectSpace]:
-    """Every BAR with direct accesses."""
-    worth = informative(accesses)
-    for region in np.unique(accesses.region).tolist():
-        if region > 5:
-            continue
-        mine = accesses.region == region
-        bar = card.bar(region)
-        seen = int(accesses.offset[mine].max()) + 4
-        size = bar.size if bar is not None and bar.size else 1 << max(8, (seen - 1).bit_length())
-        yield direct_space(region, size, accesses.take(mine), worth[mine])
 
 
 def _models(spaces: Spaces, pair: Pair) -> Iterator[Window]:
@@ -131,6 +119,10 @@ def _models(spaces: Spaces, pair: Pair) -> Iterator[Window]:
     modes = _with_modes(spaces, pair, uses)
     if modes is not None and (plain is None or modes.bits > plain.bits + _MARGIN):
         yield modes
+    if pair.address != pair.data:
+        late = delayed_uses(uses)
+        if targets := tuple(config_targets(late, spaces.hardware, reaches_for(late))) if _promising(late) else ():
+            yield Window(pair, late, targets, delayed=True)
     if uses.data.write.any() and pair.address != pair.data:
         commanded = commanded_uses(spaces.registers, pair)
         yield from (replace(w, commanded=True) for w in _proven(spaces, pair, commanded))
@@ -157,17 +149,31 @@ def _window(spaces: Spaces, pair: Pair, uses: Uses) -> Window | None:
 
 def _targets(spaces: Spaces, pair: Pair, uses: Uses) -> list[Target]:
     reaches = reaches_for(uses)
-    worth = np.flatnonzero(informative(uses.data))
     targets: list[Target] = list(config_targets(uses, spaces.hardware, reaches))
     if (table := msix_target(uses, pair.near)) is not None:
         targets.append(table)
     members = [t.members for t in targets]
     explained = uses.data.row[np.concatenate(members)] if members else np.zeros(0, dtype=np.int64)
-    for space in spaces.bars:
-        reached = bar_targets(uses, worth, space, reaches, frozenset(pair.registers))
-        # what config space explains needs no mirror of it in a BAR for an explanation
-        targets += [t for t in reached if len(np.setdiff1d(t.rows, explained))]
+    reached = memory_targets(uses, spaces.memory, reaches, frozenset(pair.registers))
+    # what config space explains needs no mirror of it in a BAR for an explanation
+    targets += [t for t in reached if len(np.setdiff1d(t.rows, explained)) and not _is_copy(uses, t, spaces.hardware)]
     return targets
+
+
+def _is_copy(uses: Uses, target: Target, hardware: HardwareConfig) -> bool:
+    """Is all that agreed the config header, laid out as in config space?  Two copies of it agree wherever they lie."""
+    proven = target.members[np.isin(uses.data.row[target.members], target.rows)]
+    reached = (target.reach.of(uses)[proven] + target.delta) % (1 << 32)
+    told = np.zeros(len(proven), dtype=np.bool_)
+    origins: list[np.ndarray] = []
+    for size in (4, 2):
+        index = np.flatnonzero(uses.data.size[proven] == size)
+        hit, offset = hardware.matches(uses.data.value[proven[index]], size)
+        told[index[hit]] = True
+        origin = reached[index[hit]] - offset
+        origins.append(origin[distinct(origin, index[hit])])
+    _, votes = np.unique(np.concatenate(origins), return_counts=True)
+    return bool(told.all()) and len(votes) > 0 and int(votes.max()) >= len(proven)
 
 
 def _with_modes(spaces: Spaces, pair: Pair, uses: Uses) -> Window | None:

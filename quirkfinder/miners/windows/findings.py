@@ -80,6 +80,8 @@ def window_parameters(scene: Scene, window: Window) -> dict[str, Any]:
     if increment:
         parameters["increment"] = increment
         parameters["increment_on"] = next(t.reach.moved_by for t in window.targets if t.reach.increment)
+    if window.delayed:
+        parameters["delay"] = 1  # reads of the data register between an address and its answer
     if window.commanded:
         parameters["commit"] = "address"  # data first, then the address as a command
     if pair.address == pair.data:

@@ -96,6 +96,14 @@ def commanded_uses(registers: Registers, pair: Pair) -> Uses:
     return _merged(reads, writes)
 
 
+def delayed_uses(uses: Uses) -> Uses:
+    """Reads only, each with the address of the read before it: some cards answer with what they fetched last."""
+    reads = uses.take(~uses.data.write)
+    later, before = np.arange(1, len(reads)), np.arange(0, max(0, len(reads) - 1))
+    shifted = reads.take(later)
+    return replace(shifted, address=reads.address[before], sub=reads.sub[before])
+
+
 def other_halves(registers: Registers, pair: Pair) -> list[Pair]:
     """The pair with a second address register next to the first, where one is written in the same width."""
     width = registers.width(pair.address)

@@ -1,0 +1,133 @@
+"""Windows into BARs: targets proposed by values seen both through the window and directly, proven by both histories."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from quirkfinder.miners.accesses import Accesses, Flags, Ints, Words, place_of, region_of
+from quirkfinder.miners.agreement import agreement, written_before
+from quirkfinder.miners.information import informative
+from quirkfinder.miners.registers import Registers
+from quirkfinder.miners.windows.candidates import count_pairs
+from quirkfinder.miners.windows.targets import DELTAS_TRIED, MODULUS, Reach, Target, total
+from quirkfinder.miners.windows.uses import Uses
+
+#: direct accesses of equal value that are looked at for each use; more mean that the value is common
+_MOST_PARTNERS = 16
+_MOST_VOTES = 4_000_000
+_STREAMED = 6  # values that must agree where one address serves them all
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """The direct accesses to all BARs; `voters` are positions of those worth a vote, sorted by their value."""
+
+    registers: Registers
+    sizes: Mapping[int, int]  # bytes by region
+    voters: Ints
+    values: Words  # of the voters
+
+    @property
+    def accesses(self) -> Accesses:
+        return self.registers.accesses
+
+
+def direct_memory(registers: Registers, sizes: Mapping[int, int]) -> Memory:
+    """`sizes`: the BARs of the card in bytes; those not in it are taken to end where the trace does."""
+    accesses = registers.accesses
+    region = accesses.region
+    at = np.flatnonzero(informative(accesses) & (region < 6))
+    known = dict(sizes)
+    for index in np.unique(region[region < 6]).tolist():
+        seen = int(accesses.offset[region == index].max()) + 4
+        known.setdefault(index, 1 << max(8, (seen - 1).bit_length()))
+    at = at[np.argsort(accesses.value[at], kind="stable")]
+    return Memory(registers, known, at, accesses.value[at])
+
+
+def memory_targets(uses: Uses, memory: Memory, reaches: Sequence[Reach], own: frozenset[int]) -> Iterator[Target]:
+    """Targets in the BARs; `own`: the window's registers, which it does not reach."""
+    index, partner = _equal_values(uses, memory, own)
+    if not len(index):
+        return
+    place = memory.accesses.place[partner]
+    echo = written_before(replace(uses.data, place=np.zeros_like(uses.data.place)))  # whatever the address was
+    for space in {region_of(p) for p in np.unique(place).tolist()}:
+        base = place_of(space, 0)
+        votes = (place >= base) & (place < place_of(space + 1, 0))
+        if len(np.unique(uses.data.value[index[votes]])) >= 2:
+            yield from _in_space(Join(uses, index[votes], place[votes] - base, echo), memory, space, reaches, own)
+
+
+@dataclass(frozen=True, slots=True)
+class Join:
+    """Uses with, for some of them (`index`), an offset at which their value was seen directly."""
+
+    uses: Uses
+    index: Ints
+    offset: Ints
+    echo: Flags
+
+
+def _in_space(join: Join, memory: Memory, space: int, reaches: Sequence[Reach], own: frozenset[int]) -> list[Target]:
+    values = join.uses.data.value[join.index].view(np.int64)
+    best: list[Target] = []
+    for reach in reaches:
+        position = reach.of(join.uses)
+        deltas = _ranked((join.offset - position[join.index]) % MODULUS, values)
+        targets = list(_of_deltas(join, position, deltas, memory, Target(space, reach, 0, join.index, 0.0), own))
+        if total(targets) > total(best) + (8 if best else 0):
+            best = targets
+    return best
+
+
+def _of_deltas(
+    join: Join, position: Ints, deltas: Sequence[int], memory: Memory, model: Target, own: frozenset[int]
+) -> Iterator[Target]:
+    """The targets among `deltas` that the histories prove; `model` has everything but delta, members and proof."""
+    uses = join.uses
+    taken = np.zeros(len(uses), dtype=np.bool_)
+    base, size = place_of(model.space, 0), memory.sizes[model.space]
+    for delta in deltas:
+        located = (position + delta) % MODULUS
+        members = np.flatnonzero((located < size) & ~taken & ~np.isin(base + located, list(own)))
+        if len(members) < 2:
+            continue
+        location = base + located[members]
+        direct = memory.accesses.take(memory.registers.at_any(location))
+        agreed = agreement(direct, uses.data.take(members), location, join.echo[members])
+        supporting = np.isin(uses.data.row[members], agreed.mapped_rows)
+        addresses = len(np.unique(uses.address[members[supporting]]))
+        if agreed.holds and (addresses > 1 or agreed.values >= _STREAMED):
+            taken[members[supporting]] = True
+            yield replace(model, delta=delta, members=members, bits=agreed.bits, agreed=agreed)
+
+
+def _equal_values(uses: Uses, memory: Memory, own: frozenset[int]) -> tuple[Ints, Ints]:
+    """(use, direct access) for every value seen both through the window and directly, at equal size."""
+    nothing = np.zeros(0, dtype=np.int64)
+    worth = np.flatnonzero(informative(uses.data))
+    at, held = memory.voters, memory.values
+    value = uses.data.value[worth]
+    first = np.searchsorted(held, value, "left")
+    last = np.searchsorted(held, value, "right")
+    # the window's own accesses are among the voters, so a value alone at its place has one partner for each of them
+    count = np.minimum(last - first, _MOST_PARTNERS)
+    if not count.any() or count.sum() > _MOST_VOTES:
+        return nothing, nothing
+    index = np.repeat(worth, count)
+    within = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
+    partner = at[np.repeat(first, count) + within]
+    place = memory.accesses.place[partner]
+    fits = (memory.accesses.size[partner] == uses.data.size[index]) & ~np.isin(place, list(own))
+    fits &= place != uses.data.place[index]
+    return index[fits], partner[fits]
+
+
+def _ranked(delta: Ints, value: Ints) -> list[int]:
+    """Deltas by how many distinct values vote for them; a single value is no vote at all."""
+    (voted, _), _ = count_pairs(delta, value)
+    deltas, counts = np.unique(voted, return_counts=True)
+    best = np.argsort(-counts, kind="stable")[:DELTAS_TRIED]
+    return [int(deltas[at]) for at in best if counts[at] >= 2]
