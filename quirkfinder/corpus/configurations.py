@@ -165,7 +165,7 @@ def _statement(bar: int, works: list[PlacementRow], fails: list[PlacementRow], s
     parts = [f"BAR{bar} works in {', '.join(_names(works))} only because host and guest have it at {at}"]
     if fails:
         moved = sorted({(row.host or 0, row.guest or 0) for row in fails})
-        places = ", ".join(f"host {host:#x}, guest {guest:#x}" for host, guest in moved[:3])
+        places = ", ".join(f"{host:#x} on the host and {guest:#x} in the guest" for host, guest in moved[:3])
         parts.append(f"in {', '.join(_names(fails))} ({places}) the same use reaches nothing")
     if silent:
         parts.append(f"in {', '.join(_names(silent))} it hits another BAR, which no log shows")
@@ -179,14 +179,16 @@ def _both_sides(card: CardRuns, bar: int, works: list[PlacementRow], fails: list
     if not fails:
         yield from works[0].lines[:4]
         return
-    good, bad = _touches(card, bar, works[0].run), _touches(card, bar, fails[0].run)
+    good, bad = max(
+        ((_touches(card, bar, one.run), _touches(card, bar, other.run)) for one in works for other in fails),
+        key=lambda pair: len(pair[0].keys() & pair[1].keys()),
+    )
     common = [offset for offset in bad if offset in good][:4]
-    yield from works[0].lines[:1]
-    for offset in common or list(good)[:2]:
-        yield good[offset]
-    yield from fails[0].lines[:1]
-    for offset in common or list(bad)[:4]:
-        yield bad[offset]
+    for touches, rows in ((good, works), (bad, fails)):
+        shown = [touches[offset] for offset in common or list(touches)[:2]]
+        run = shown[0].run if shown else rows[0].run
+        yield from next((row.lines[:1] for row in rows if row.run == run), ())
+        yield from shown
 
 
 def _touches(card: CardRuns, bar: int, run: str) -> dict[int, Line]:

@@ -32,7 +32,13 @@ def quirk_rows(cards: Sequence[CardRuns], doors: Iterable[DoorRow]) -> list[Quir
             quirk=quirk.id,
             title=quirk.title,
             releases=quirk.releases,
-            cards=tuple(sorted({door.card for door in covered.get(quirk.id, [])} | shown.get(quirk.id, set()))),
+            cards=tuple(
+                sorted(
+                    card
+                    for card in {door.card for door in covered.get(quirk.id, [])} | shown.get(quirk.id, set())
+                    if not card.startswith("unknown")
+                )
+            ),
             doors=tuple(sorted(door.id for door in covered.get(quirk.id, []))),
             at_work=tuple(sorted(at_work.get(quirk.id, set()))),
             idle=tuple(sorted(idle.get(quirk.id, set()) - at_work.get(quirk.id, set()))),

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from quirkfinder.corpus.cards import DOORS, CardRuns, Observation, key_of
+from quirkfinder.corpus.configurations import OUTCOMES
 from quirkfinder.corpus.parameters import merge, number
 from quirkfinder.corpus.results import ContradictionRow, DoorRow, Line
 from quirkfinder.findings import Finding
@@ -38,8 +39,16 @@ class CardDoors:
     contradictions: tuple[ContradictionRow, ...]
 
 
-def join_doors(card: CardRuns, drivers: dict[str, int]) -> CardDoors:
-    """`drivers`: the number of the guest driver of each run of the card, by name."""
+@dataclass(frozen=True, slots=True)
+class Circumstances:
+    """What is known of a card's runs: the number of the guest driver by run, what became of a BAR by run and index."""
+
+    drivers: dict[str, int]
+    outcomes: dict[tuple[str, int], str]
+
+
+def join_doors(card: CardRuns, known: Circumstances) -> CardDoors:
+    """The joined findings of a card, the surest first."""
     groups: dict[tuple[str, str], list[Seen]] = {}
     for observation in card.observations:
         for finding in observation.findings:
@@ -47,10 +56,11 @@ def join_doors(card: CardRuns, drivers: dict[str, int]) -> CardDoors:
     doors: list[DoorRow] = []
     contradictions: list[ContradictionRow] = []
     for key in sorted(groups):
-        door, against = _joined(card, groups[key], drivers)
+        door, against = _joined(card, groups[key], known)
         doors.append(door)
         contradictions += against
     doors = [replace(door, explained_by=_explanation(door, doors)) for door in doors]
+    doors = [_with_source(door, doors) for door in doors]
     contradictions += _benign_elsewhere(card, doors)
     ordered = sorted(doors, key=lambda d: (_RANK[d.verdict], not d.needs_quirk, -d.confidence, d.id))
     return CardDoors(tuple(ordered), tuple(contradictions))
@@ -71,7 +81,7 @@ def _order(seen: Seen) -> tuple[object, ...]:
     return _RANK[f.verdict], -f.confidence, -f.evidence_count, seen.run, seen.observation.device.name, f.id
 
 
-def _joined(card: CardRuns, group: list[Seen], drivers: dict[str, int]) -> tuple[DoorRow, list[ContradictionRow]]:
+def _joined(card: CardRuns, group: list[Seen], known: Circumstances) -> tuple[DoorRow, list[ContradictionRow]]:
     group = sorted(group, key=_order)
     best = group[0].finding
     merged = merge(best.kind, [(seen.run, seen.finding.parameters) for seen in group])
@@ -101,8 +111,8 @@ def _joined(card: CardRuns, group: list[Seen], drivers: dict[str, int]) -> tuple
         evidence_count=sum(seen.finding.evidence_count for seen in group),
         runs=runs,
         machines=len(maps),
-        drivers=tuple(sorted({drivers[run] for run in runs} - {0})),
-        not_seen=tuple(_unseen(card, best, set(runs), drivers)),
+        drivers=tuple(sorted({known.drivers[run] for run in runs} - {0})),
+        not_seen=tuple(_unseen(card, best, set(runs), known)),
         explained_by="",
         refined=tuple(refined),
         evidence=tuple(_evidence(group)),
@@ -150,23 +160,29 @@ def _evidence(group: Sequence[Seen]) -> list[Line]:
     return lines[:ALL_LINES]
 
 
-def _unseen(card: CardRuns, best: Finding, runs: set[str], drivers: dict[str, int]) -> Iterable[str]:
+def _unseen(card: CardRuns, best: Finding, runs: set[str], known: Circumstances) -> Iterable[str]:
     """Runs of the card without the finding, with what is known of the reason."""
-    region = str(best.parameters.get("region") or f"bar{best.parameters.get('bar', '')}")
-    with_it = {drivers[run] for run in runs} - {0}
+    with_it = {known.drivers[run] for run in runs} - {0}
     for observation in card.observations:
         name = observation.run.name
-        if name in runs:
-            continue
-        mapped = [bar for bar in observation.device.bars if bar.mapped and f"bar{bar.index}" == region]
-        if mapped and best.kind in (*DOORS, "indexed-registers"):
-            yield f"{name}: BAR{mapped[0].index} is mapped into the guest, its accesses are not logged"
-        elif not observation.device.accesses:
-            yield f"{name}: no access to the card is logged"
-        elif with_it and drivers[name] and drivers[name] not in with_it:
-            yield f"{name}: another guest driver"
-        else:
-            yield name
+        if name not in runs:
+            reason = _reason(observation, best, with_it, known)
+            yield f"{name}: {reason}" if reason else name
+
+
+def _reason(observation: Observation, best: Finding, with_it: set[int], known: Circumstances) -> str:
+    name = observation.run.name
+    if best.kind == "host-address-access":
+        return OUTCOMES[known.outcomes.get((name, number(best.parameters.get("bar")) or 0), "unknown")]
+    region = str(best.parameters.get("region"))
+    mapped = [bar for bar in observation.device.bars if bar.mapped and f"bar{bar.index}" == region]
+    if mapped and best.kind in (*DOORS, "indexed-registers"):
+        return f"BAR{mapped[0].index} is mapped into the guest, its accesses are not logged"
+    if not observation.device.accesses:
+        return "no access to the card is logged"
+    if with_it and known.drivers[name] and known.drivers[name] not in with_it:
+        return "another guest driver"
+    return ""
 
 
 def _explanation(door: DoorRow, doors: Sequence[DoorRow]) -> str:
@@ -203,6 +219,13 @@ def _inside_mirror(door: DoorRow, mirror: DoorRow) -> bool:
         return False
     config = offset - start + (number(m.get("config_offset")) or 0)
     return start <= offset < start + size and 0x10 <= config < 0x28
+
+
+def _with_source(door: DoorRow, doors: Sequence[DoorRow]) -> DoorRow:
+    """The finding with the door that its `source` has turned out to be a part of."""
+    parts = {d.id: d.explained_by for d in doors if d.explained_by}
+    whole = parts.get(str(door.parameters.get("source")))
+    return door if whole is None else replace(door, parameters={**door.parameters, "source": whole})
 
 
 def _benign_elsewhere(card: CardRuns, doors: Sequence[DoorRow]) -> list[ContradictionRow]:

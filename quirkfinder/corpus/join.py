@@ -13,7 +13,7 @@ from quirkfinder.corpus.cards import CardRuns, distinct_boots, group
 from quirkfinder.corpus.configurations import accidents, guest_drivers, placements
 from quirkfinder.corpus.coverage import quirk_rows, unassigned_rows
 from quirkfinder.corpus.documents import document
-from quirkfinder.corpus.doors import CardDoors, join_doors
+from quirkfinder.corpus.doors import CardDoors, Circumstances, join_doors
 from quirkfinder.corpus.families import Member, families
 from quirkfinder.corpus.partial import Run
 from quirkfinder.corpus.results import (
@@ -43,8 +43,8 @@ def join(runs: Iterable[Run]) -> Joined:
     against: list[ContradictionRow] = []
     for card in cards:
         drivers = guest_drivers(card)
-        doors = join_doors(card, drivers)
         own_places = placements(card, drivers)
+        doors = join_doors(card, Circumstances(drivers, {(p.run, p.bar): p.outcome for p in own_places}))
         own_against = [*doors.contradictions, *_shapes(card)]
         row = _card(card, own_places, drivers, doors)
         rows.append(row)

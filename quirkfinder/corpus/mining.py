@@ -42,7 +42,8 @@ Tell = Callable[[Progress], None]
 
 @dataclass(frozen=True, slots=True)
 class Mined:
-    """What a run did. `read`: bundles analysed now; `unchanged`: known before; `dropped`: no longer there.
+    """What a run did. `bundles`: found; `runs`: of them in the store; `read`: analysed now; `unchanged`: known before;
+    `dropped`: no longer there.
 
     `problems`: a sentence for each bundle and file that could not be used; `failures`: for each used in part.
     `events`, `bytes`: of what was analysed now.
@@ -50,6 +51,7 @@ class Mined:
 
     store: Store
     bundles: int
+    runs: int
     read: int
     unchanged: int
     dropped: int
@@ -206,6 +208,7 @@ class _Mining:
         return Mined(
             store=self._session.store,
             bundles=len(self._found.bundles),
+            runs=sum(not source.problem for source in self.sources.values()),
             read=sum(outcome.parquet is not None for outcome in self._read),
             unchanged=self._unchanged + sum(o.parquet is None and not o.problem for o in self._read),
             dropped=len(set(below) - {bundle.path for bundle in self._found.bundles}),

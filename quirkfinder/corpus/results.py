@@ -206,8 +206,8 @@ class UnassignedRow:
 class QuirkRow:
     """One of QEMU's own quirks in the light of the corpus.
 
-    `doors`: findings it covers at least in part; `at_work`: runs with lines of it; `idle`: runs with a finding it
-    covers in which it was not at work.
+    `cards`: those with known ids; `doors`: findings it covers at least in part; `at_work`: runs with lines of it;
+    `idle`: runs with a finding it covers in which it was not at work.
     """
 
     quirk: str
