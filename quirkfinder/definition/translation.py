@@ -32,6 +32,8 @@ Json = Mapping[str, Any]
 MOST_LINES = 6
 #: offsets in the config space of a conventional device
 _HEADER = 0xFF
+#: bits of an address that tell the bytes of a dword apart
+_BYTE = 0x3
 
 
 class Untranslatable(ValueError):  # noqa: N818 - named for the outcome it stands for
@@ -132,20 +134,33 @@ def _matches(targets: Iterable[Json], strobe: Strobe | None) -> tuple[WindowMatc
         found.setdefault((match, mask, select), WindowMatch(match, mask, target["space"], base, scale, ignored, select))
     if not found:
         raise Untranslatable("no target of the window is known")
+    matches = list(found.values())
+    if not any(match.match & _BYTE for match in matches):
+        matches = [_with_byte_bits(match) for match in matches]
+    wide = [_widened(match, [other for other in matches if other is not match]) for match in matches]
     # The narrower target first: it is an exception to the wider one.
-    wide = [_widened(match, [other for other in found.values() if other is not match]) for match in found.values()]
     return tuple(sorted(wide, key=lambda m: (m.mask | m.ignored).bit_count()))
+
+
+def _with_byte_bits(match: WindowMatch) -> WindowMatch:
+    """The bits below a dword as part of the offset, where no target uses them to tell itself from another."""
+    free = match.scale == 1 and match.mask & (_BYTE + 1) and not match.ignored & _BYTE
+    return replace(match, mask=match.mask | _BYTE) if free else match
 
 
 def _widened(match: WindowMatch, others: Iterable[WindowMatch]) -> WindowMatch:
     """All of the first 256 bytes of config space where a trace showed some of them.
 
     A window that shows a few registers of config space shows its neighbours as well: a quirk that answers only for
-    those that one driver happened to read is of no use to the next.  Nothing is widened into another target.
+    those that one driver happened to read is of no use to the next.  It may stay an exception to a wider target, but
+    is not widened into one beside it.
     """
     wide = replace(match, mask=match.mask | _HEADER)
     fits = match.space == "config" and match.scale == 1 and not (match.match | match.ignored | match.base) & _HEADER
-    clash = any((wide.match ^ o.match) & ~(wide.mask | wide.ignored | o.mask | o.ignored) == 0 for o in others)
+    free = wide.mask | wide.ignored
+    clash = any(
+        (wide.match ^ o.match) & ~(free | o.mask | o.ignored) == 0 and free & ~(o.mask | o.ignored) for o in others
+    )
     return wide if fits and not clash else match
 
 

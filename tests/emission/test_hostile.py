@@ -68,7 +68,7 @@ def test_evidence_does_not_touch_the_code(version: str, text: str) -> None:
 
 
 @given(text=hostile)
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 def test_a_comment_is_one_comment(text: str) -> None:
     for lines in (comment(text), comment("title", [text, text]), comment(text, text * 20)):
         joined = "\n".join(lines)
@@ -78,7 +78,7 @@ def test_a_comment_is_one_comment(text: str) -> None:
 
 
 @given(text=hostile)
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 def test_plain_text_is_one_ascii_line_and_keeps_what_is_harmless(text: str) -> None:
     shown = plain(text)
     assert all(" " <= c <= "~" for c in shown)
@@ -89,7 +89,7 @@ def test_plain_text_is_one_ascii_line_and_keeps_what_is_harmless(text: str) -> N
 
 
 @given(text=hostile)
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 def test_names_are_names(text: str) -> None:
     assert re.fullmatch("[a-z0-9_]+", words(text))
     assert re.fullmatch("VFIO[A-Za-z0-9]*Quirk", type_name(text))
@@ -97,7 +97,7 @@ def test_names_are_names(text: str) -> None:
 
 
 @given(text=hostile)
-@settings(max_examples=100)
+@settings(max_examples=100, deadline=None)
 def test_a_note_holds_no_markup_of_others(text: str) -> None:
     """Headings, lists and fences are the note's own; markup in text of others is escaped, or inside a code block."""
     original = load(DATA / "ati-plain.toml")

@@ -1,7 +1,7 @@
 """Config space as the guest has it: BARs as QEMU emulates them, everything else by the best source."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quirkfinder.card.model import Bar
@@ -40,6 +40,7 @@ def test_a_bar_keeps_what_its_size_allows(offset: int, written: int, read: int) 
 
 
 @given(st.integers(0, 2**32 - 1), st.sampled_from([0x10, 0x14, 0x18, 0x1C, 0x20, 0x24]))
+@settings(deadline=None)
 def test_a_bar_written_in_parts_is_the_bar_written_at_once(value: int, offset: int) -> None:
     whole, parts = fresh(), fresh()
     whole.written(offset, 4, value)

@@ -1,6 +1,6 @@
 """Laws of QEMU's memory regions: how accesses are split and which region gets them."""
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quirkfinder.replay.regions import Overlay, Region, access_size, bar_limit
@@ -20,6 +20,7 @@ def overlay(regions: list[Region], limit: int = 8) -> Overlay[int]:
 
 
 @given(region_lists, addresses, sizes, st.sampled_from([4, 8]))
+@settings(deadline=None)
 def test_pieces_are_the_access_in_order(regions: list[Region], address: int, size: int, limit: int) -> None:
     pieces = list(overlay(regions, limit).split(0, address, size))
     assert [byte for p in pieces for byte in range(p.address, p.address + p.size)] == list(
@@ -33,6 +34,7 @@ def test_pieces_are_the_access_in_order(regions: list[Region], address: int, siz
 
 
 @given(region_lists, addresses, sizes)
+@settings(deadline=None)
 def test_the_first_byte_decides_which_region_gets_a_piece(regions: list[Region], address: int, size: int) -> None:
     laid = overlay(regions)
     for piece in laid.split(0, address, size):
@@ -41,6 +43,7 @@ def test_the_first_byte_decides_which_region_gets_a_piece(regions: list[Region],
 
 
 @given(region_lists, addresses)
+@settings(deadline=None)
 def test_of_two_regions_on_a_byte_the_later_one_wins(regions: list[Region], address: int) -> None:
     owners = [at for at, region in enumerate(regions) if address in region]
     found = overlay(regions).at(0, address)
@@ -66,6 +69,7 @@ def test_an_access_that_begins_before_a_region_goes_past_it() -> None:
 
 
 @given(sizes, sizes, addresses)
+@settings(deadline=None)
 def test_an_access_size_fits(size: int, limit: int, address: int) -> None:
     found = access_size(size, limit, address)
     assert found <= min(size, limit)
