@@ -7,7 +7,6 @@ import polars as pl
 
 from quirkfinder.card.model import Card
 from quirkfinder.definition.model import QuirkDefinition
-from quirkfinder.events import VGA
 from quirkfinder.replay.accesses import Access, accesses, device_frame, relevant
 from quirkfinder.replay.engine import Engine, Model, Part
 from quirkfinder.replay.environment import Value, part
@@ -17,7 +16,7 @@ from quirkfinder.replay.leak import LeakModel, leak_mask, leak_value
 from quirkfinder.replay.leaks import LeakCount
 from quirkfinder.replay.mirror import MirrorModel
 from quirkfinder.replay.outcome import Read, Written
-from quirkfinder.replay.relevance import PAGE, looked_at, pages_of
+from quirkfinder.replay.relevance import PAGE, looked_at, page_hits
 from quirkfinder.replay.report import MOST, Change, DeviceReplay, Page, place_name
 from quirkfinder.replay.shadow import Place, Shadow, Way, judge_table
 from quirkfinder.replay.sink import SinkModel
@@ -56,14 +55,14 @@ class Player:
         self.capabilities = capability_bytes(card)
         self.changes: list[Change] = []
         self.changed = 0
-        self.trapped = pages_of(self.engine)
-        self.pages: Counter[tuple[int, int]] = Counter()
+        self.pages: dict[tuple[int, int], int] = {}
         self.notes: Counter[str] = Counter()
         self.count = 0
 
     def play(self) -> DeviceReplay:
         """Everything the trace says of this card, in order, then the verdicts."""
         frame = device_frame(self.events, self.card, with_vga=self.with_vga)
+        self.pages = page_hits(frame, self.engine)
         rows = relevant(frame, looked_at(frame, self.engine, self.leaks.shown()))
         play: dict[str, Callable[[Access], None]] = {
             "read": self._read,
@@ -95,14 +94,8 @@ class Player:
         for need in self.needs.values():
             need.interrupts.append(access.row)
 
-    def _trapped(self, access: Access) -> None:
-        page = (access.space, access.offset & ~(PAGE - 1))
-        if page in self.trapped:
-            self.pages[page] += 1
-
     def _read(self, access: Access) -> None:
         self.count += 1
-        self._trapped(access)
         value, parts = self.engine.read(access.space, access.offset, access.size)
         before = access.given if access.given is not None else access.value
         after = value if value is not None else before
@@ -118,7 +111,6 @@ class Player:
 
     def _write(self, access: Access) -> None:
         self.count += 1
-        self._trapped(access)
         self.waiting.step()
         self.env.msix_written.clear()
         parts = self.engine.write(access.space, access.offset, access.size, access.value)
@@ -247,9 +239,9 @@ class Player:
 
     def _result(self) -> DeviceReplay:
         pages = []
-        for space, offset in sorted(self.trapped):
+        for space, offset in sorted(self.pages):
             bar = self.card.bar(space)
-            if space != VGA and (bar is None or bar.kind != "io"):
+            if bar is None or bar.kind != "io":
                 mapped = bar is not None and any(s.first < offset + PAGE and offset <= s.last for s in bar.mapped)
                 pages.append(Page(space, offset, self.pages[space, offset], mapped))
         return DeviceReplay(

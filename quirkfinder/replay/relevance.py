@@ -10,19 +10,19 @@ from quirkfinder.replay.window import WindowModel
 
 PAGE = 0x1000
 _FLAGS = 0xF
+_WIDEST = 8
 
 
 def looked_at(frame: pl.LazyFrame, engine: Engine, shown: Sequence[int]) -> pl.Expr:
-    """Accesses to the quirks' pages, to what their windows reach, and reads whose value is in `shown`.
+    """Accesses that touch a quirk, to what the windows reach, and reads whose value is in `shown`.
 
     `shown` are host addresses without their four flag bits.
     """
     keep = pl.lit(value=False)
-    for space, first in pages_of(engine):
-        if space == VGA:
-            keep = keep | pl.col("event").is_in(("vga_read", "vga_write"))
-        else:
-            keep = keep | ((pl.col("region") == space) & pl.col("address").is_between(first, first + PAGE - 1))
+    for region, _ in engine.regions():
+        # A wide access that begins before the region may reach into it.
+        first, last = max(0, region.offset - _WIDEST + 1), region.offset + region.size - 1
+        keep = keep | (_in_space(region.space) & pl.col("address").is_between(first, last))
     if shown:
         is_read = pl.col("event").is_in(("region_read", "vga_read"))
         keep = keep | (is_read & (pl.col("value") & ~pl.lit(_FLAGS, pl.UInt64)).is_in(shown))
@@ -31,13 +31,31 @@ def looked_at(frame: pl.LazyFrame, engine: Engine, shown: Sequence[int]) -> pl.E
     return keep
 
 
-def pages_of(engine: Engine) -> set[tuple[int, int]]:
-    """The pages that quirk regions lie on, as (space, first byte)."""
-    found = set()
+def page_hits(frame: pl.LazyFrame, engine: Engine) -> dict[tuple[int, int], int]:
+    """The pages of BARs that quirk regions lie on, as (BAR, first byte), and the accesses that fall on each."""
+    hits = {}
     for region, _ in engine.regions():
-        first = region.offset & ~(PAGE - 1)
-        found |= {(region.space, page) for page in range(first, region.offset + region.size, PAGE)}
-    return found
+        if region.space != VGA:
+            first = region.offset & ~(PAGE - 1)
+            hits.update(
+                dict.fromkeys(((region.space, page) for page in range(first, region.offset + region.size, PAGE)), 0)
+            )
+    counted = (
+        frame.filter(pl.col("event").is_in(("region_read", "region_write")))
+        .group_by(pl.col("region").cast(pl.Int64), (pl.col("address") // PAGE * PAGE).alias("page"))
+        .len()
+        .collect()
+    )
+    for bar, page, count in counted.iter_rows():
+        if (bar, page) in hits:
+            hits[bar, page] = count
+    return hits
+
+
+def _in_space(space: int) -> pl.Expr:
+    if space == VGA:
+        return pl.col("event").is_in(("vga_read", "vga_write"))
+    return pl.col("event").is_in(("region_read", "region_write")) & (pl.col("region") == space)
 
 
 def _reached(frame: pl.LazyFrame, engine: Engine) -> dict[int, list[int]]:

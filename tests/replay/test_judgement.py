@@ -1,5 +1,7 @@
 """Small traces, each with one reason for its verdict."""
 
+from dataclasses import replace
+
 import pytest
 
 from quirkfinder.card.model import Bar
@@ -214,3 +216,18 @@ def test_hostile_device_names_do_not_reach_the_terminal() -> None:
     log.add("region_read", "\x1b[31m*/", region=2, address=0x4000, size=4, value=1)
     definition = QuirkDefinition(name="test", match=MATCH, mirrors=(MIRROR,))
     assert "\x1b" not in replay(definition, log.frame()).to_text()
+
+
+def test_bytes_inside_the_data_register_tell_which_operations_it_needs() -> None:
+    """QEMU's own window answers every byte of the data register with the first: this card does not."""
+    log = Log()
+    log.write(4, 0, 0x402C)
+    log.read(4, 4, 0x174B, 2)
+    log.read(4, 6, 0x3000, 2)
+    log.write(4, 0, 0x4000)
+    log.read(4, 6, 0x78F9, 2)
+    (quirk,) = played(log, WINDOW).quirks
+    assert quirk.verdict == "refuted"
+    assert [o.line for o in quirk.objections] == [3, 5]
+    (quirk,) = played(log, replace(WINDOW, sub_offset=True)).quirks
+    assert quirk.verdict == "proven"
