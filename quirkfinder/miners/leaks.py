@@ -6,26 +6,25 @@ counters hit every value sooner or later.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from quirkfinder.card.model import Bar
-from quirkfinder.events import VGA, region_name
-from quirkfinder.findings import Finding
-from quirkfinder.miners.accesses import Accesses, Flags, distinct, place_name
-from quirkfinder.miners.claims import Scene, claim, confidence, first_rows, hexadecimal
+from quirkfinder.events import VGA
+from quirkfinder.miners.accesses import Accesses, Flags, distinct
+from quirkfinder.miners.claims import Scene
 from quirkfinder.miners.information import information_of
-from quirkfinder.miners.landing import landing_words, leaked_bars
+from quirkfinder.miners.registers import Registers
 
-_SHIFTS = (8, 12, 16, 20, 24)
+_SHIFTS = (8, 12, 16, 20, 24, 32)
 #: bits a whole address must prove to stand on its own; below, something has to speak for it
-_STRONG, _WEAK = 14.0, 7.0
+STRONG, _WEAK = 14.0, 7.0
 _SHIFTED = 14.0
 _FLAGS = 6.0  # a bit or two at the top is a flag, whatever else agrees
 #: reads of these VGA ports have a meaning of their own (IBM VGA); 0x3b4.. are their monochrome twins
 _VGA_STANDARD = frozenset([*range(0x3C0, 0x3C3), *range(0x3C4, 0x3CB), 0x3CC, 0x3CE, 0x3CF, 0x3D4, 0x3D5, 0x3DA])
 _MOST_VALUES = 3
+_MOST_REGISTERS = 64  # a value at more places than this is no address
 _DATA_PORT = 8  # a register with more other values than this is a port to something else
 _FREE_BITS = 8.0  # 256 values may be compared for nothing
 
@@ -41,6 +40,7 @@ class Leak:
     bits: float
     rows: tuple[int, ...]
     other_values: int  # distinct other values that the register told
+    swapped: bool = False  # most significant byte first
 
 
 def discover_leaks(scene: Scene, owned: Flags) -> list[Leak]:
@@ -56,8 +56,8 @@ def discover_leaks(scene: Scene, owned: Flags) -> list[Leak]:
     for bar in scene.card.bars:
         if bar.host is None or bar.host == 0 or bar.index > 5:
             continue
-        for leak in _of_bar(accesses, reads, bar):
-            strong = leak.bits - chance >= (_STRONG if leak.shift == 0 else _SHIFTED)
+        for leak in _of_bar(scene.registers, reads, bar):
+            strong = leak.bits - chance >= (STRONG if leak.shift == 0 else _SHIFTED)
             weak = leak.shift == 0 and leak.bits - chance >= _WEAK
             believed = bar.index in scene.touched and leak.shift == 0 and leak.bits >= _FLAGS
             if not (strong or weak or believed or leak.size == 1):
@@ -65,7 +65,8 @@ def discover_leaks(scene: Scene, owned: Flags) -> list[Leak]:
             known = found.get((leak.place, bar.index))
             if known is None or leak.bits > known.bits:
                 found[leak.place, bar.index] = leak
-    return _one_bar_each(list(found.values()))
+    leaks = _one_bar_each(list(found.values()))
+    return [*leaks, *_upper_halves(scene.registers, leaks)]
 
 
 def _chance(reads: Accesses) -> float:
@@ -84,92 +85,60 @@ def _one_bar_each(leaks: list[Leak]) -> list[Leak]:
     return sorted(best.values(), key=lambda leak: leak.rows[0])
 
 
-def _of_bar(accesses: Accesses, reads: Accesses, bar: Bar) -> Iterator[Leak]:
+def _of_bar(registers: Registers, reads: Accesses, bar: Bar) -> Iterator[Leak]:
     """Every register that tells the address of `bar`."""
     host = bar.host or 0
     low = 3 if bar.kind == "io" else 15
-    value = reads.value
+    base = np.uint64(host & 0xFFFFFFFF & ~low)
+    address = np.uint64(0xFFFFFFFF & ~low)
     dword = reads.size == 4
-    whole = dword & ((value & np.uint64(0xFFFFFFFF & ~low)) == np.uint64(host & 0xFFFFFFFF & ~low))
-    if host & 0xFFFFFFFF & ~low:
-        yield from _registers(accesses, reads, whole, bar, 0)
+    if base:
+        yield from _registers(registers, reads, dword & ((reads.value & address) == base), bar, 0)
+        swapped = reads.value.astype(">u4").view("<u4").astype(np.uint64)
+        yield from _registers(registers, reads, dword & ((swapped & address) == base), bar, 0, swapped=True)
     for shift in _SHIFTS:
         for size in (4, 2):
             expected = (host >> shift) & ((1 << (8 * size)) - 1)
             if information_of(expected, size) >= _SHIFTED and (size == 4 or shift == 16):
-                yield from _registers(
-                    accesses, reads, (reads.size == size) & (value == np.uint64(expected)), bar, shift
-                )
+                hits = (reads.size == size) & (reads.value == np.uint64(expected))
+                yield from _registers(registers, reads, hits, bar, shift)
     for shift in (8,) if bar.kind == "io" else (24, 16):
         byte = (host >> shift) & 0xFF
         guest = (bar.guest or 0) >> shift & 0xFF
         if information_of(byte, 1) > 0 and guest != byte:
             port = (reads.region == VGA) & (reads.size == 1) & ~np.isin(reads.offset, list(_VGA_STANDARD))
-            yield from _registers(accesses, reads, port & (value == np.uint64(byte)), bar, shift)
+            yield from _registers(registers, reads, port & (reads.value == np.uint64(byte)), bar, shift)
 
 
-def _registers(accesses: Accesses, reads: Accesses, hits: Flags, bar: Bar, shift: int) -> Iterator[Leak]:
+def _registers(
+    registers: Registers, reads: Accesses, hits: Flags, bar: Bar, shift: int, *, swapped: bool = False
+) -> Iterator[Leak]:
     """The places among `hits`, less those that the guest filled itself and those that tell many values."""
-    for place in np.unique(reads.place[hits]).tolist():
-        here = hits & (reads.place == place)
-        first = int(reads.row[here][0])
-        value, size = int(reads.value[here][0]), int(reads.size[here][0])
-        written = (accesses.place == place) & accesses.write & (accesses.row < first)
-        if (accesses.value[written] == np.uint64(value)).any():
+    accesses = registers.accesses
+    rows_hit = reads.row[hits]
+    for place in np.unique(reads.place[hits]).tolist()[:_MOST_REGISTERS]:
+        at = registers.at(place)
+        here = at[np.isin(accesses.row[at], rows_hit) & ~accesses.write[at]]
+        first = int(here[0])
+        value, size = int(accesses.value[first]), int(accesses.size[first])
+        same = at[accesses.size[at] == size]
+        if (accesses.value[same[accesses.write[same] & (same < first)]] == np.uint64(value)).any():
             continue
-        others = np.unique(reads.value[(reads.place == place) & ~hits & (reads.size == size)])
+        told = same[~accesses.write[same]]
+        others = np.setdiff1d(accesses.value[told], accesses.value[here])
         bits = information_of(value, size)
         if len(others) >= _MOST_VALUES and (bits < 20 or len(others) > _DATA_PORT):
             continue
-        yield Leak(place, size, bar, shift, bits, tuple(reads.row[here].tolist()), len(others))
+        yield Leak(place, size, bar, shift, bits, tuple(accesses.row[here].tolist()), len(others), swapped)
 
 
-def leak_finding(scene: Scene, leak: Leak) -> Finding:
-    """The finding for a leak, surer where the guest then used an address of that BAR."""
-    corroborated = leak.bar.index in scene.touched
-    bar = leak.bar
-    identical = bar.guest == bar.host
-    sure = leak.bits >= _STRONG and leak.size > 1 and not leak.other_values and (corroborated or not identical)
-    whole = "the host address" if leak.shift == 0 else f"bits {leak.shift} and up of the host address"
-    ceiling = 0.99 if sure else 0.9 if corroborated and leak.size > 1 else 0.75 if leak.size > 1 else 0.6
-    told = f"{whole} of BAR{bar.index} (0x{bar.host or 0:x})"
-    leaks = leaked_bars(scene, [bar.index])
-    return claim(
-        scene,
-        "address-leak",
-        f"{place_name(leak.place)}/bar{bar.index}",
-        verdict="confirmed" if sure else "likely",
-        confidence=confidence(leak.bits + (12 if corroborated else 0) + 8, leak.other_values, most=ceiling),
-        needs_quirk=True,
-        summary=f"a read of {place_name(leak.place)} tells the guest {told}",
-        parameters={
-            "region": region_name(leak.place >> 52),
-            "offset": hexadecimal(leak.place & ((1 << 52) - 1)),
-            "size": leak.size,
-            "bar": bar.index,
-            "shift": leak.shift,
-            "leaks": leaks,
-        },
-        evidence=scene.evidence(first_rows(leak.rows, 4), told),
-        evidence_count=len(leak.rows),
-        reason=_reason(bar, leak, leaks),
-        doubt=_doubt(leak),
-    )
-
-
-def _reason(bar: Bar, leak: Leak, leaks: list[dict[str, Any]]) -> str:
-    if bar.guest is None:
-        return "the guest's address of that BAR is not known, but a card can only tell the host's"
-    if bar.guest == bar.host:
-        return "the guest has the BAR at the same address, so the leaked one works by accident"
-    partly = leak.shift and (bar.guest >> leak.shift) & 0xFF == ((bar.host or 0) >> leak.shift) & 0xFF
-    agrees = "; the lowest byte that is told agrees with the guest's by accident" if partly else ""
-    return f"the guest has that BAR at 0x{bar.guest:x}" + agrees + landing_words(leaks)
-
-
-def _doubt(leak: Leak) -> str:
-    if leak.size == 1:
-        return "a single byte agrees by chance once in 256 reads"
-    if leak.bits < _STRONG:
-        return "so round a number may stand in a register for another reason"
-    return "it would be false if the register held this value for another reason"
+def _upper_halves(registers: Registers, leaks: list[Leak]) -> Iterator[Leak]:
+    """The dword behind a leak that holds the upper half of a 64-bit address."""
+    for leak in leaks:
+        upper = (leak.bar.host or 0) >> 32
+        at = registers.reads(leak.place + 4)
+        if leak.shift or leak.swapped or not upper or not len(at) or leak.size != 4:
+            continue
+        if (registers.accesses.value[at] == np.uint64(upper)).all():
+            rows = tuple(registers.accesses.row[at].tolist())
+            yield Leak(leak.place + 4, 4, leak.bar, 32, leak.bits, rows, 0)

@@ -15,7 +15,8 @@ from quirkfinder.miners.claims import Scene, scene_of
 from quirkfinder.miners.hardware import hardware_config
 from quirkfinder.miners.host_accesses import discover_strays, stray_findings
 from quirkfinder.miners.indexed import indexed_findings
-from quirkfinder.miners.leaks import discover_leaks, leak_finding
+from quirkfinder.miners.leak_findings import leak_finding
+from quirkfinder.miners.leaks import discover_leaks
 from quirkfinder.miners.mirrors import Mirror, discover_mirrors, mirror_finding
 from quirkfinder.miners.sinks import sink_findings
 from quirkfinder.miners.windows.discover import Window, discover_windows
