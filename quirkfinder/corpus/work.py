@@ -92,10 +92,10 @@ def run_job(job: Job) -> Outcome:
         lasting, problem = False, f"{job.path}: not enough memory to analyse it"
     except Exception as error:  # one bad input never stops the rest; what it was is told
         problem = f"{job.path}: the analysis failed: {type(error).__name__}: {error}"
-    except BaseException as error:  # polars reports its own panics as a BaseException
-        if isinstance(error, KeyboardInterrupt | SystemExit):
+    except BaseException as error:
+        if type(error).__name__ != "PanicException":  # polars' own, which is no Exception
             raise
-        problem = f"{job.path}: the analysis failed: {type(error).__name__}"
+        problem = f"{job.path}: the analysis failed: {error}"
     return Outcome(job.path, digest, tuple(sorted(sums.items())), problem=problem, process=os.getpid(), lasting=lasting)
 
 
