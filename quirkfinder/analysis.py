@@ -17,6 +17,7 @@ from quirkfinder.findings import BarRecord, CaptureProblem, DeviceRecord, Eviden
 from quirkfinder.inventory import Facts
 from quirkfinder.miners.run import mine
 from quirkfinder.reading import Reading
+from quirkfinder.replay import completion_handshake
 from quirkfinder.timeline import timeline
 
 Progress = Callable[[str, float, float | None], None]
@@ -74,7 +75,8 @@ def study(
     mined = mine(read.events, replace(machine, cards=chosen))
     version = knowledge.infer_version(read.events, read.hints, texts)
     command = next((c for text in texts if (c := knowledge.read_command_line(text)) is not None), None)
-    found = knowledge.explain_all(mined.findings, machine, read.events, version, command)
+    found = tuple(_completed(finding, read, mined.cards) for finding in mined.findings)
+    found = knowledge.explain_all(found, machine, read.events, version, command)
     found = tuple(_priced(finding, read, machine) for finding in found)
     tell("quoting", 0, None)
     found = _quoted(found, sources)
@@ -135,6 +137,19 @@ def _chosen(machine: Machine, device: str | None) -> tuple[Card, ...]:
         names = ", ".join(card.name for card in machine.cards) or "none"
         raise UsageError(f"the log has no device {device!r}", f"devices in it: {names}")
     return chosen
+
+
+def _completed(finding: Finding, read: Reading, cards: Sequence[Card]) -> Finding:
+    """A window with the flag that its address register turns over when a command is done, where drivers wait for it."""
+    parameters = finding.parameters
+    if finding.kind != "window" or "handshake" in parameters or not parameters["region"].startswith("bar"):
+        return finding
+    card = next(card for card in cards if card.name == finding.device)
+    if parameters.get("data_region", parameters["region"]) != parameters["region"]:
+        return finding
+    address, data = (int(parameters[name]["offset"], 16) for name in ("address", "data"))
+    steps = completion_handshake(read.events, card, int(parameters["region"][3:]), address, data)
+    return replace(finding, parameters={**parameters, "handshake": steps}) if steps else finding
 
 
 def _priced(finding: Finding, read: Reading, machine: Machine) -> Finding:

@@ -63,6 +63,7 @@ DEVICE_EVENTS = (
     "ioeventfd",  # detail = region name, address = offset, size, value = data matched: later equal writes are invisible
     "quirk_probe",  # a quirk of QEMU's own was switched on: device, detail = its name
     "quirk_state",  # detail = quirk name and state
+    "dma_fault",  # the host's IOMMU refused the device: device, address
     "lost",  # the back end says that records were dropped: value = how many
 )
 #: Normalised over QEMU's history.

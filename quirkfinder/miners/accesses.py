@@ -24,6 +24,8 @@ _REGION_SHIFT = 52  # offsets stay below 2**52 bytes
 _OFFSET_MASK = (1 << _REGION_SHIFT) - 1
 _READS = ("region_read", "vga_read", "quirk_read")
 _WRITES = ("region_write", "vga_write", "quirk_write")
+_FOLD = 100_000  # accesses to one prefetchable BAR from which on its pixels are left out
+_TRIVIAL = 0xFFFF  # values up to this, or as near to all ones, are colours and flags before they are evidence
 
 
 def place_of(region: int, offset: int) -> int:
@@ -113,6 +115,7 @@ def device_accesses(events: pl.DataFrame, machine: Machine, card: Card, *, with_
         .filter((pl.col("region") != CONFIG) & pl.col("address").is_not_null() & pl.col("value").is_not_null())
         .select(
             pl.col("row").cast(pl.Int64),
+            "region",
             (pl.col("region").cast(pl.Int64) * (1 << _REGION_SHIFT) + pl.col("address").cast(pl.Int64)).alias("place"),
             pl.col("size").fill_null(4),
             "value",
@@ -121,8 +124,26 @@ def device_accesses(events: pl.DataFrame, machine: Machine, card: Card, *, with_
         )
         .collect()
     )
+    frame = _folded(frame, card)
     columns = [frame[name].to_numpy() for name in ("row", "place", "size", "value", "write", "handled")]
     return _split_wide(Accesses(*columns))
+
+
+def _folded(frame: pl.DataFrame, card: Card) -> pl.DataFrame:
+    """Without the pixels: of a prefetchable BAR with very many accesses only what could be the other end of a door.
+
+    That is every access to a place at which a value was seen that also went through a register of another region.
+    """
+    prefetchable = [bar.index for bar in card.bars if bar.prefetchable and bar.kind != "io"]
+    counts = frame.lazy().filter(pl.col("region").is_in(prefetchable)).group_by("region").len().collect()
+    heavy = counts.filter(pl.col("len") > _FOLD)["region"].to_list()
+    if not heavy:
+        return frame
+    pixel = pl.col("region").is_in(heavy)
+    telling = frame.lazy().filter(~pixel & (pl.col("value") > _TRIVIAL) & (pl.col("value") < (1 << 32) - _TRIVIAL))
+    shared = frame.lazy().filter(pixel).join(telling.select("value").unique(), on="value", how="semi")
+    kept = frame.lazy().filter(pixel).join(shared.select("place").unique(), on="place", how="semi")
+    return pl.concat([frame.lazy().filter(~pixel), kept]).sort("row").collect()
 
 
 def _split_wide(accesses: Accesses) -> Accesses:

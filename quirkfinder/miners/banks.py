@@ -13,7 +13,7 @@ import numpy as np
 from quirkfinder.events import region_name
 from quirkfinder.findings import Finding
 from quirkfinder.miners.accesses import Accesses, Flags, Ints, distinct, place_name, place_of, region_of
-from quirkfinder.miners.agreement import Agreement, agreement
+from quirkfinder.miners.agreement import Agreement, agreement, written_before
 from quirkfinder.miners.claims import Scene, claim, confidence, hexadecimal, register
 from quirkfinder.miners.information import informative
 from quirkfinder.miners.registers import Registers
@@ -61,6 +61,9 @@ def discover_banks(scene: Scene, owned: Flags) -> tuple[list[Alias], list[PagedW
     """Aliases and paged windows between different BARs; `owned` accesses belong to windows and stay out."""
     accesses = scene.accesses
     usable = informative(accesses) & ~owned & (accesses.region < 6)
+    for size in (4, 2):  # ids and addresses stand in many places for reasons of their own
+        held = scene.hardware.sorted_fields[size][0]
+        usable &= ~((accesses.size == size) & np.isin(accesses.value, held))
     aliases: list[Alias] = []
     paged: list[PagedWindow] = []
     regions = np.unique(accesses.region[usable]).tolist()
@@ -103,7 +106,8 @@ def _alias(accesses: Accesses, joined: Joined, region: int, target: int) -> Alia
     at = joined.here[distance == best]
     low, high = int(accesses.offset[at].min()), int((accesses.offset[at] + accesses.size[at]).max())
     mapped = accesses.take((accesses.region == region) & (accesses.offset >= low) & (accesses.offset < high))
-    agreed = agreement(accesses.in_region(target), mapped, place_of(target, 0) + mapped.offset + best)
+    echo = written_before(accesses)[(accesses.region == region) & (accesses.offset >= low) & (accesses.offset < high)]
+    agreed = agreement(accesses.in_region(target), mapped, place_of(target, 0) + mapped.offset + best, echo)
     if not agreed.holds or agreed.values < _LEAST_VALUES:
         return None
     return Alias(region, low, high - low, target, low + best, agreed)

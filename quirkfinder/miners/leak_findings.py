@@ -16,7 +16,7 @@ def leak_finding(scene: Scene, leak: Leak) -> Finding:
     corroborated = leak.bar.index in scene.touched
     bar = leak.bar
     identical = bar.guest == bar.host
-    sure = leak.bits >= STRONG and leak.size > 1 and not leak.other_values and (corroborated or not identical)
+    sure = leak.bits >= STRONG and leak.size > 2 and not leak.other_values and (corroborated or not identical)
     whole = "the host address" if leak.shift == 0 else f"bits {leak.shift} and up of the host address"
     ceiling = 0.99 if sure else 0.9 if corroborated and leak.size > 1 else 0.75 if leak.size > 1 else 0.6
     told = f"{whole} of BAR{bar.index} (0x{bar.host or 0:x})"

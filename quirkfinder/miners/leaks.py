@@ -52,11 +52,12 @@ def discover_leaks(scene: Scene, owned: Flags) -> list[Leak]:
     free = np.flatnonzero(~accesses.write & ~owned)
     reads = accesses.take(free)
     chance = _chance(reads)
+    ports = any(bar.kind == "io" for bar in scene.card.bars)
     found: dict[tuple[int, int], Leak] = {}
     for bar in scene.card.bars:
         if bar.host is None or bar.host == 0 or bar.index > 5:
             continue
-        for leak in _of_bar(scene.registers, reads, bar):
+        for leak in _of_bar(scene.registers, reads, bar, not ports):
             strong = leak.bits - chance >= (STRONG if leak.shift == 0 else _SHIFTED)
             weak = leak.shift == 0 and leak.bits - chance >= _WEAK
             believed = bar.index in scene.touched and leak.shift == 0 and leak.bits >= _FLAGS
@@ -85,11 +86,13 @@ def _one_bar_each(leaks: list[Leak]) -> list[Leak]:
     return sorted(best.values(), key=lambda leak: leak.rows[0])
 
 
-def _of_bar(registers: Registers, reads: Accesses, bar: Bar) -> Iterator[Leak]:
-    """Every register that tells the address of `bar`."""
+def _of_bar(registers: Registers, reads: Accesses, bar: Bar, alone: bool) -> Iterator[Leak]:
+    """Every register that tells the address of `bar`; `alone`: the card has no I/O BAR, which ports tell."""
     host = bar.host or 0
     low = 3 if bar.kind == "io" else 15
     base = np.uint64(host & 0xFFFFFFFF & ~low)
+    if bar.size and int(base) == -bar.size & 0xFFFFFFFF:
+        return  # a register that tells the BAR's size, as a sizing probe does, looks the same
     address = np.uint64(0xFFFFFFFF & ~low)
     dword = reads.size == 4
     if base:
@@ -102,7 +105,7 @@ def _of_bar(registers: Registers, reads: Accesses, bar: Bar) -> Iterator[Leak]:
             if information_of(expected, size) >= _SHIFTED and (size == 4 or shift == 16):
                 hits = (reads.size == size) & (reads.value == np.uint64(expected))
                 yield from _registers(registers, reads, hits, bar, shift)
-    for shift in (8,) if bar.kind == "io" else (24, 16):
+    for shift in (8,) if bar.kind == "io" else (24, 16) if alone else ():
         byte = (host >> shift) & 0xFF
         guest = (bar.guest or 0) >> shift & 0xFF
         if information_of(byte, 1) > 0 and guest != byte:

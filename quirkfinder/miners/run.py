@@ -12,6 +12,7 @@ from quirkfinder.miners.accesses import Flags
 from quirkfinder.miners.accidents import collision_findings, identity_findings
 from quirkfinder.miners.banks import alias_finding, discover_banks, paged_finding
 from quirkfinder.miners.claims import Scene, scene_of
+from quirkfinder.miners.foreign import foreign_findings
 from quirkfinder.miners.hardware import hardware_config
 from quirkfinder.miners.host_accesses import discover_strays, stray_findings
 from quirkfinder.miners.indexed import indexed_findings
@@ -72,6 +73,7 @@ def mine_card(scene: Scene) -> tuple[Scene, list[Finding]]:
         *others,
         *sink_findings(scene),
         *stray_findings(scene, strays, doors),
+        *foreign_findings(scene, owned),
         *identity_findings(scene),
         *collision_findings(scene),
         *indexed_findings(scene, registers),

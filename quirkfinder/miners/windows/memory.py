@@ -10,6 +10,7 @@ from quirkfinder.miners.agreement import agreement, written_before
 from quirkfinder.miners.information import informative
 from quirkfinder.miners.registers import Registers
 from quirkfinder.miners.windows.candidates import count_pairs
+from quirkfinder.miners.windows.shape import shape_of
 from quirkfinder.miners.windows.targets import DELTAS_TRIED, MODULUS, Reach, Target, total
 from quirkfinder.miners.windows.uses import Uses
 
@@ -99,7 +100,11 @@ def _of_deltas(
         agreed = agreement(direct, uses.data.take(members), location, join.echo[members])
         supporting = np.isin(uses.data.row[members], agreed.mapped_rows)
         addresses = len(np.unique(uses.address[members[supporting]]))
-        if agreed.holds and (addresses > 1 or agreed.values >= _STREAMED):
+        if not agreed.holds or (addresses < 2 and agreed.values < _STREAMED):
+            continue
+        width = int(uses.data.size[members[supporting]].max())
+        shape = shape_of(uses.address[members[supporting]], model.reach.scale, delta, width, size)
+        if shape.base < size:
             taken[members[supporting]] = True
             yield replace(model, delta=delta, members=members, bits=agreed.bits, agreed=agreed)
 

@@ -1,0 +1,159 @@
+"""Addresses that belong to nobody the trace knows: host memory that is no BAR, and unmapped accesses left over.
+
+A register may tell the host address of memory that was set aside for the card (stolen or reserved memory).  The guest
+then uses it, or the card itself goes on using it by DMA, where rewriting what the guest reads would not be enough.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from quirkfinder.card import guest_owner, host_owner
+from quirkfinder.events import region_name
+from quirkfinder.findings import Finding
+from quirkfinder.miners.accesses import Flags, offset_of, place_name, region_of
+from quirkfinder.miners.claims import Scene, claim, first_rows, hexadecimal
+from quirkfinder.miners.information import information_of
+
+_PAGE = 0x1000
+#: bytes behind a told address in which an access of the guest, or a fault of the card, is taken to come from it
+_GUEST_REACH, _CARD_REACH = 1 << 14, 1 << 22
+_MOST_FLAGS = 4  # bits set below the page: more are no flags
+_LEAST_BITS = 12.0
+_MOST_GROUPS = 8
+_UNASSIGNED = ("unassigned_read", "unassigned_write", "unassigned_access")
+_FAULT = "dma_fault"
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A register that only ever told one page-aligned address, flags aside, and was never written."""
+
+    place: int
+    value: int
+    rows: tuple[int, ...]
+
+    @property
+    def base(self) -> int:
+        return self.value & ~(_PAGE - 1)
+
+
+def foreign_findings(scene: Scene, owned: Flags) -> Iterator[Finding]:
+    """Registers that tell memory which is no BAR, and what is left of the unassigned accesses."""
+    strays = _leftovers(scene)
+    used: set[int] = set()
+    for told in _tellers(scene, owned):
+        reach = pl.when(pl.col("event") == _FAULT).then(_CARD_REACH).otherwise(_GUEST_REACH)
+        near = strays.filter((pl.col("address") >= told.base) & (pl.col("address") - told.base < reach))
+        if near.height and not used & set(near["row"].to_list()):
+            used.update(near["row"].to_list())
+            yield _memory_leak(scene, told, near)
+    yield from _unexplained(scene, strays.filter(~pl.col("row").is_in(list(used))))
+
+
+def _leftovers(scene: Scene) -> pl.DataFrame:
+    """row, event, address of accesses to nothing that lie in no BAR of the card on the host."""
+    frame = (
+        scene.events.lazy()
+        .with_row_index("row")
+        .select("row", pl.col("event").cast(pl.String), "address")
+        .filter(pl.col("event").is_in([*_UNASSIGNED, _FAULT]) & pl.col("address").is_not_null())
+    )
+    for bar in scene.card.bars:
+        if bar.host and bar.size and bar.kind != "io":
+            frame = frame.filter((pl.col("address") < bar.host) | (pl.col("address") >= bar.host + bar.size))
+    return frame.collect()
+
+
+def _tellers(scene: Scene, owned: Flags) -> Iterator[Told]:
+    """Registers worth asking: one steady, informative, page-aligned value that no BAR and no guest memory explains."""
+    if any(bar.host is None and bar.index < 6 and bar.kind != "io" for bar in scene.card.bars):
+        return  # it may be the host address of a BAR that no inventory told
+    registers, accesses = scene.registers, scene.accesses
+    written = np.unique(accesses.place[accesses.write])
+    wide = (accesses.size == 4) & ~accesses.write & ~owned & (accesses.value >= np.uint64(1 << 24))
+    for place in np.setdiff1d(np.unique(accesses.place[wide]), written).tolist():
+        at = registers.reads(place)
+        value = int(accesses.value[at[0]])
+        base = value & ~(_PAGE - 1)
+        flags = (value & (_PAGE - 1)).bit_count()
+        if (
+            (accesses.value[at] != np.uint64(value)).any()
+            or flags > _MOST_FLAGS
+            or information_of(base, 4) < _LEAST_BITS
+        ):
+            continue
+        if any(bar.host_contains(base) for bar in scene.card.bars):
+            continue
+        if guest_owner(scene.machine, scene.card, base, int(accesses.row[at[0]])) is None:
+            yield Told(place, value, tuple(accesses.row[at].tolist()))
+
+
+def _memory_leak(scene: Scene, told: Told, near: pl.DataFrame) -> Finding:
+    faults = near.filter(pl.col("event") == _FAULT).height
+    what = host_owner(scene.machine, told.base)
+    users = "the card itself" if faults == near.height else "the guest and the card" if faults else "the guest"
+    rows = [*first_rows(told.rows, 2), *first_rows(near["row"].cast(pl.Int64).to_numpy(), 5)]
+    notes = [f"tells 0x{told.value:x}"] * min(2, len(told.rows)) + ["an address behind it, where nothing is"] * 5
+    return claim(
+        scene,
+        "address-leak",
+        f"{place_name(told.place)}/memory",
+        verdict="likely",
+        confidence=0.8 if near.height > 1 else 0.65,
+        needs_quirk=True,
+        summary=(
+            f"a read of {place_name(told.place)} tells an address that is no BAR (0x{told.base:x}"
+            + (f", {what} on the host" if what else "")
+            + f"), and {users} used it {near.height} times"
+        ),
+        parameters={
+            "region": region_name(region_of(told.place)),
+            "offset": hexadecimal(offset_of(told.place)),
+            "size": 4,
+            "bar": None,
+            "shift": 0,
+            "memory": hexadecimal(told.base),
+        },
+        evidence=scene.evidence(rows, notes),
+        evidence_count=len(told.rows) + near.height,
+        reason=(
+            "the card goes on using the host address by DMA, so rewriting what the guest reads is not enough: "
+            "the memory has to lie at the same address in the guest"
+            if faults
+            else "if the card uses this memory by DMA as well, rewriting what the guest reads is not enough"
+        ),
+        doubt="it would be false if the register is a number that only looks like an address",
+    )
+
+
+def _unexplained(scene: Scene, strays: pl.DataFrame) -> Iterator[Finding]:
+    """Groups of accesses to nothing that no finding explains, the largest first: worth a look, and no claim."""
+    groups = (
+        strays.filter(pl.col("event") != _FAULT)
+        .group_by((pl.col("address") // (1 << 16)).alias("block"))
+        .agg(
+            pl.len().alias("count"),
+            pl.col("address").min().alias("first"),
+            pl.col("address").max().alias("last"),
+            "row",
+        )
+        .sort("count", "block", descending=[True, False])
+    )
+    for block, count, first, last, rows in groups.head(_MOST_GROUPS).iter_rows():
+        yield claim(
+            scene,
+            "unassigned-access",
+            f"0x{block << 16:x}",
+            verdict="benign",
+            confidence=0.5,
+            needs_quirk=False,
+            summary=f"{count} accesses to 0x{first:x}..0x{last:x}, where the guest has nothing and the card has no BAR",
+            parameters={"first_address": hexadecimal(first), "last_address": hexadecimal(last), "count": count},
+            evidence=scene.evidence(sorted(rows)[:4], "nothing is there"),
+            evidence_count=count,
+            reason="no read of this trace told the guest this address; firmware and drivers probe such addresses, too",
+            doubt="the address may come from a register that was not traced",
+        )
