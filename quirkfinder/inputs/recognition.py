@@ -12,13 +12,17 @@ FAR = 16 << 20
 #: The names of events, wherever they stand in a line.
 EVENT_NAME = re.compile(
     rb"vfio_|vfio:|Invalid (?:read|write|access) at addr|Unassigned mem|memory_region_|pci_update_mappings"
-    rb"|cpu_in |cpu_out |kvm_set_user_memory|unused (?:in|out)[bwl]"
+    rb"|cpu_in |cpu_out |kvm_set_user_memory|unused (?:in|out)[bwl]|kvm_mmio|kvm_pio|map: IOMMU:|DMAR:|AMD-Vi:"
 )
 _CANDIDATE = re.compile(rb"[^\n]*(?:" + EVENT_NAME.pattern + rb")[^\n]*")
 #: Lines of the head to try, and candidates further on.
 _TRIES = 2000
 
 Recognised = tuple[Role, str]
+#: A list of events as QEMU is built with, which binary traces of QEMU before 2.8 need.
+TRACE_EVENTS = "trace-events"
+_DECLARATION = re.compile(rb"^(?:[a-z]+ )*\w+\((?:void|[^()\n]* \**\w+)\) \".*$", re.MULTILINE)
+_ENOUGH_DECLARATIONS = 5
 
 
 def _read(stream: Stream, count: int) -> bytes:
@@ -40,15 +44,37 @@ def _inventory(head: bytes) -> Recognised | None:
     return found
 
 
+def _other_tool(head: bytes) -> Recognised | None:
+    """Traces in a spelling that is translated (`reading.translation`), and lists of events."""
+    from quirkfinder.reading.mmiotrace import HEADER
+    from quirkfinder.reading.named import BABELTRACE, SIMPLETRACE
+    from quirkfinder.reading.simple import is_simple
+
+    if is_simple(head):
+        return "trace", "simple-trace"
+    if len(_DECLARATION.findall(head)) >= _ENOUGH_DECLARATIONS:
+        return "other", TRACE_EVENTS
+    if HEADER.search(head):
+        return "trace", "mmiotrace"
+    lines = [line.strip() for line in head.split(b"\n")[:_TRIES]]
+    if any(SIMPLETRACE.match(line) for line in lines):
+        return "trace", "simpletrace-text"
+    return ("trace", "babeltrace") if any(BABELTRACE.match(line) for line in lines) else None
+
+
 def _has_event(text: bytes) -> bool:
     """True where a line that could be an event is one."""
     from quirkfinder.reading.portable import Row, portable_engine
+    from quirkfinder.reading.wrapping import rejoined
 
     engine = portable_engine()
     for number, match in enumerate(_CANDIDATE.finditer(text)):
         if number >= _TRIES:
             return False
         if isinstance(engine.line(match[0]), Row):
+            return True
+        following = text[match.end() + 1 :].split(b"\n", 2)[:2]
+        if any(isinstance(found, Row) for _, found in rejoined([match[0], *following], engine.line)):
             return True
     return False
 
@@ -60,7 +86,7 @@ def recognise(opener: Callable[[], Stream]) -> Recognised | None:
         head = _read(stream, HEAD)
         if not head:
             return None
-        found = _inventory(head)
+        found = _inventory(head) or _other_tool(head)
         if found is not None:
             return found
         if _has_event(head):

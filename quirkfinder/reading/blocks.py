@@ -1,7 +1,7 @@
 """Blocks of lines to blocks of events, with whichever engine is at hand."""
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -11,10 +11,13 @@ import polars as pl
 from quirkfinder.inputs import LineBlock, Source
 from quirkfinder.inputs.recognition import EVENT_NAME
 from quirkfinder.reading.columns import Columns, columns_of_rows, merged
+from quirkfinder.reading.formats import Declaration
 from quirkfinder.reading.frames import frame, joined
 from quirkfinder.reading.hints import Sighting, has_relative_times
 from quirkfinder.reading.native import NativeEngine, NativeUnavailableError
 from quirkfinder.reading.portable import Ignored, Row, portable_engine
+from quirkfinder.reading.translation import is_translated, text_blocks
+from quirkfinder.reading.wrapping import MOST_PARTS, rejoined
 
 EngineChoice = Literal["auto", "native", "portable"]
 #: Below this many bytes compiling machine code costs more than it saves.
@@ -91,6 +94,11 @@ class Engine:
                 ignored += 1
             else:
                 unknown.append((number, line))
+        unknown, joined_rows, known = self._rejoin(unknown, seen)
+        ignored += known
+        for number, row in joined_rows:
+            numbers.append(number)
+            rows.append(row)
         columns = _together(columns, numbers, rows)
         whole = joined(columns)
         samples = tuple((first_line + number, line[:SAMPLE_LENGTH]) for number, line in unknown[:SAMPLES])
@@ -99,10 +107,36 @@ class Engine:
         ignored += whole.absorbed
         return Block(events, first_line, lines, ignored, len(unknown), samples, torn, frozenset(seen))
 
+    def _rejoin(
+        self, unknown: list[tuple[int, bytes]], seen: set[Sighting]
+    ) -> tuple[list[tuple[int, bytes]], list[tuple[int, Row]], int]:
+        """Puts lines together that a mail program broke: what stays unknown, events, and lines known as parts."""
+        left: list[tuple[int, bytes]] = []
+        rows: list[tuple[int, Row]] = []
+        known = at = 0
+        while at < len(unknown):
+            number, line = unknown[at]
+            parts = [line]
+            for step in range(1, MOST_PARTS):
+                if at + step >= len(unknown) or unknown[at + step][0] != number + step:
+                    break
+                parts.append(unknown[at + step][1])
+            count, found = next(rejoined(parts, lambda text: self._portable.line(text, seen)), (1, None))
+            if found is None:
+                left.append((number, line))
+            elif isinstance(found, Row):
+                rows.append((number, found))
+                known += count - 1
+            else:
+                known += count
+            at += count
+        return left, rows, known
+
 
 def _together(columns: Columns, numbers: list[int], rows: list[Row]) -> Columns:
     if not columns.arrays:
-        return columns_of_rows(numbers, rows, [])
+        order = sorted(range(len(rows)), key=numbers.__getitem__)
+        return columns_of_rows([numbers[i] for i in order], [rows[i] for i in order], [None])
     if not rows:
         return columns
     return merged(columns, columns_of_rows(numbers, rows, columns.names))
@@ -117,10 +151,9 @@ def renumbered(block: Block, first_line: int) -> Block:
     return replace(block, frame=frame, first_line=first_line, samples=samples)
 
 
-def _parsed(source: Source, position: int, engine: EngineChoice, threads: int) -> Iterator[Block]:
+def _parsed(blocks: Iterable[LineBlock], position: int, engine: EngineChoice, threads: int) -> Iterator[Block]:
     """Blocks in their order, each numbered from its own start; several at a time with `threads` above 1."""
     parser = Engine(engine)
-    blocks = source.blocks()
     if threads <= 1:
         for block in blocks:
             yield parser.parse(block, source=position, first_line=0)
@@ -143,16 +176,22 @@ def read_blocks(
     progress: Progress | None = None,
     engine: EngineChoice = "auto",
     threads: int = 1,
+    declared: Sequence[tuple[str, Declaration]] = (),
 ) -> Iterator[Block]:
     """The events of one trace, block by block, with memory bounded by the size of a block.
 
     `input` fills the column of that name; `progress` is told how many bytes on disk were consumed; `threads`: blocks
-    that are parsed at a time (machine code runs beside the interpreter).
+    that are parsed at a time (machine code runs beside the interpreter); `declared`: the events of a
+    trace-events-all, which binary traces of QEMU before 2.8 need.
     """
     first_line = 0
     base: int | None = None
-    for parsed in _parsed(source, input, engine, threads):
+    translated = is_translated(source)
+    for parsed in _parsed(text_blocks(source, declared), input, engine, threads):
         block = renumbered(parsed, first_line)
+        if translated:
+            # Our own spelling tells nothing about the version.
+            block = replace(block, seen=frozenset())
         first_line += block.lines
         if progress is not None:
             progress("reading", source.position, source.size or None)

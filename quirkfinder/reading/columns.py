@@ -19,24 +19,22 @@ class Columns:
     """Rows of events.
 
     `arrays`: `line` (from 1 within the block), `time` (ns), `thread`, `code`, `device` and `detail` (positions in
-    `names`, -1: null), `region`, `address`, `size`, `value` (64 bits, unsigned although stored as signed), `present`
-    (bits of `llvm_ir.PRESENT`: which of the others are not null).
+    `names`, whose first entry is None), `region`, `address`, `size`, `value` (64 bits, unsigned although stored as
+    signed), `present` (bits of `llvm_rows.PRESENT`: which of the others are not null).
     """
 
     arrays: dict[str, NDArray[Any]]
-    names: list[str]
+    names: list[str | None]
 
     def __len__(self) -> int:
         return len(self.arrays["line"])
 
 
-def columns_of_rows(lines: Sequence[int], rows: Sequence[Row], names: list[str]) -> Columns:
-    """Rows of the portable engine as columns; new names are appended to `names`."""
+def columns_of_rows(lines: Sequence[int], rows: Sequence[Row], names: list[str | None]) -> Columns:
+    """Rows of the portable engine as columns; new names are appended to `names`, which begins with None."""
     ids = {name: index for index, name in enumerate(names)}
 
     def name_id(name: str | None) -> int:
-        if name is None:
-            return -1
         if name not in ids:
             ids[name] = len(names)
             names.append(name)

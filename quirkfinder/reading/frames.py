@@ -53,21 +53,23 @@ def joined(columns: Columns) -> Joined:
     return Joined(Columns({n: a[kept] for n, a in arrays.items()}, columns.names), int((~kept).sum()))
 
 
-def _nullable(values: pl.Series, present: NDArray[np.int8], bit: int) -> pl.Series:
-    """Nulls where a bit is not set; columns that are all or nothing cost no comparison per row."""
-    if len(present) == 0:
-        return values
-    if np.bitwise_and.reduce(present) & bit:
-        return values
-    if not np.bitwise_or.reduce(present) & bit:
-        return pl.Series(values.name, [None], dtype=values.dtype).new_from_index(0, len(values))
-    mask = pl.Series(present & bit) != 0
-    return pl.select(pl.when(mask).then(values).alias(values.name)).to_series()
+@dataclass(frozen=True, slots=True)
+class _Presence:
+    """Which columns have values: bits of `PRESENT` per row, those set in all rows and those set in any."""
 
+    bits: NDArray[np.int8]
+    in_all: int
+    in_any: int
 
-def _named(ids: NDArray[np.int32], names: pl.Series) -> pl.Series:
-    """Categories by id; -1 is null: it is the last entry of `names`."""
-    return names.gather(np.where(ids < 0, len(names) - 1, ids).astype(np.uint32))
+    def nullable(self, column: str, values: pl.Series) -> pl.Series:
+        """Nulls where a bit is not set; columns that are all or nothing cost no comparison per row."""
+        bit = PRESENT[column]
+        if self.in_all & bit:
+            return values
+        if not self.in_any & bit:
+            return pl.Series(column, [None], dtype=values.dtype).new_from_index(0, len(values))
+        mask = pl.Series(self.bits & bit) != 0
+        return pl.select(pl.when(mask).then(values).alias(column)).to_series()
 
 
 def frame(columns: Columns, *, source: int, first_line: int) -> pl.DataFrame:
@@ -78,16 +80,17 @@ def frame(columns: Columns, *, source: int, first_line: int) -> pl.DataFrame:
     if not len(columns):
         return empty_events()
     arrays: dict[str, NDArray[Any]] = columns.arrays
-    present = arrays["present"]
-    names = pl.Series([*columns.names, None], dtype=pl.String()).cast(pl.Categorical())
+    bits = arrays["present"]
+    presence = _Presence(bits, int(np.bitwise_and.reduce(bits)), int(np.bitwise_or.reduce(bits)))
+    names = pl.Series(columns.names, dtype=pl.String()).cast(pl.Categorical())
     out = {"input": pl.Series([source], dtype=pl.UInt32()).new_from_index(0, len(columns))}
     out["line"] = pl.Series((arrays["line"] + first_line).view(np.uint64))
-    out["event"] = _EVENT_NAMES.gather(arrays["code"].astype(np.uint32))
+    out["event"] = _EVENT_NAMES.gather(np.ascontiguousarray(arrays["code"]).view(np.uint32))
     for column in ("device", "detail"):
-        out[column] = _named(arrays[column], names)
-    for column, bit in PRESENT.items():
+        out[column] = names.gather(np.ascontiguousarray(arrays[column]).view(np.uint32))
+    for column in PRESENT:
         signed = column in {"time", "region"}
         array = np.ascontiguousarray(arrays[column])
         values = pl.Series(column, array if signed else array.view(_UNSIGNED[array.dtype]))
-        out[column] = _nullable(values, present, bit)
+        out[column] = presence.nullable(column, values)
     return pl.DataFrame([out[column].alias(column) for column in SCHEMA], schema=SCHEMA)

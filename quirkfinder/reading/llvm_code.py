@@ -120,7 +120,7 @@ class Walker(ABC):
     def text(self, step: TextUpTo, at: str, fail: str) -> tuple[str, Captured | None]:
         """Takes a text field and the literal behind it, or the rest of the line."""
         if step.literal is not None:
-            place = self.op(f"call ptr @{self.definitions.scanner(step)}(ptr {at})")
+            place = self.scanned(step, at)
             self.checked(place, fail)
             if not step.field.captured:
                 return place, None
@@ -130,6 +130,10 @@ class Walker(ABC):
         end = self.op(f"call ptr @rest(ptr {at}, ptr @{table})")
         self.checked(end, fail)
         return end, Captured(step.field, at, end) if step.field.captured else None
+
+    def scanned(self, step: TextUpTo, at: str) -> str:
+        """Where the literal behind a text field ends."""
+        return self.op(f"call ptr @{self.definitions.scanner(step)}(ptr {at})")
 
     # ---- the tree
 

@@ -13,14 +13,14 @@ from quirkfinder.reading.llvm_code import Captures, Definitions
 from quirkfinder.reading.llvm_interpreter import interpreter
 from quirkfinder.reading.llvm_rows import IGNORED_CODE, PRESENT, ROW, HotWalker
 from quirkfinder.reading.shapes import Shape, body_shapes, prefix_shapes
-from quirkfinder.reading.trie import build
+from quirkfinder.reading.trie import TextUpTo, build
 
 #: Columns of the context in the order of their addresses, with the type of their cells.
 COLUMNS = {
     "line": "i64",
     "time": "i64",
     "thread": "i32",
-    "code": "i8",
+    "code": "i32",
     "device": "i32",
     "region": "i8",
     "address": "i64",
@@ -78,6 +78,38 @@ class ParseWalker(HotWalker):
         row = str((1 + prefix_shapes().index(shape)) * len(body_shapes()))
         self.prefixes.append((self.label, self.op(f"call ptr @blanks(ptr {at})"), time, thread, str(present), row))
         self.do("br label %body")
+
+    def scanned(self, step: TextUpTo, at: str) -> str:
+        """A device is mostly the one of the line before: its bytes are compared before the end is looked for.
+
+        A literal that is `certain` has one place only, so wherever it is found the result is the same.
+        """
+        if step.field.role != "DEVICE" or not step.certain or step.literal is None:
+            return super().scanned(step, at)
+        scan, equal, known, done = self.name(), self.name(), self.name(), self.name()
+        length = self.op(f"load i64, ptr {self.op('getelementptr i64, ptr %cache_device, i64 1')}")
+        span = self.op(f"sub i64 {length}, 8")
+        self.branch(self.op(f"icmp ugt i64 {span}, 8"), scan, equal)
+        self.block(equal)
+        last = self.op("load ptr, ptr %cache_device")
+        differences = []
+        for distance in ("0", span):
+            words = []
+            for start in (at, last):
+                place = self.op(f"getelementptr i8, ptr {start}, i64 {distance}")
+                words.append(self.op(f"load i64, ptr {place}, align 1"))
+            differences.append(self.op(f"xor i64 {words[0]}, {words[1]}"))
+        any_bit = self.op(f"or i64 {differences[0]}, {differences[1]}")
+        self.branch(self.op(f"icmp eq i64 {any_bit}, 0"), known, scan)
+        self.block(known)
+        behind = self.literal(self.op(f"getelementptr i8, ptr {at}, i64 {length}"), step.literal, scan)
+        known_end = self.label
+        self.do(f"br label %{done}")
+        self.block(scan)
+        searched = super().scanned(step, at)
+        self.do(f"br label %{done}")
+        self.block(done)
+        return self.op(f"phi ptr [ {behind}, %{known_end} ], [ {searched}, %{scan} ]")
 
     def phi(self, name: str, kind: str, sources: Sequence[tuple[str, str]]) -> None:
         """A value that depends on where the block was entered from: pairs of value and label."""
@@ -159,7 +191,7 @@ class ParseWalker(HotWalker):
         self.block("names")
         self.do("%row_constant = trunc i64 %row_detail_id to i32")
         previous = "names"
-        for column, default in (("device", "-1"), ("detail", "%row_constant")):
+        for column, default in (("device", "0"), ("detail", "%row_constant")):
             look, after = f"look_{column}", f"after_{column}"
             self.branch(self.op(f"icmp ne i64 %row_{column}_text, 0"), look, after)
             self.block(look)

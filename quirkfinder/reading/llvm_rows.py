@@ -9,7 +9,7 @@ from quirkfinder.reading.llvm_code import Captured, Captures, Walker
 from quirkfinder.reading.semantics import constant_details, meaning
 from quirkfinder.reading.shapes import Field, Shape, shape_numbers
 
-#: Bits of the column `present`; device and detail say by their id -1 that they are null.
+#: Bits of the column `present`; device and detail say by their id 0 that they are null.
 PRESENT = {"time": 1, "thread": 2, "region": 4, "address": 8, "size": 16, "value": 32}
 #: What a leaf hands over: 64-bit cells.
 ROW = (
@@ -26,7 +26,7 @@ ROW = (
     "detail_id",
     "shape",
 )
-_EMPTY = dict.fromkeys(ROW, 0) | {"detail_id": -1}
+_EMPTY = dict.fromkeys(ROW, 0)
 IGNORED_CODE = -1
 NUMBER_FUNCTIONS = ("decimal", "lower", "upper")
 

@@ -115,7 +115,7 @@ class NativeEngine:
         memory = np.frombuffer(buffer, np.uint8)
         start = int(memory.ctypes.data)
         rows = self._compiled.parse(start, length, int(context.cells.ctypes.data))
-        names = list(constant_details())
+        names: list[str | None] = list(constant_details())
         for index in range(len(names), context.counter("names")):
             offset = int(context.entries[2 * index]) - start
             names.append(bytes(buffer[offset : offset + int(context.entries[2 * index + 1])]).decode("ascii"))

@@ -25,6 +25,7 @@ _SEPARATORS = b" (:[\t"
 _WORD = re.compile(rb"[^ (:\[\t]*")
 _REST = re.compile(rb"[ (:\[\t]*([^ (:\[\t]*)")
 _ESCAPE = re.compile(rb"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\^_])")
+_REMARK = re.compile(rb"[ \t]+//[ \t].*\Z", re.DOTALL)
 _QUOTED = re.compile(rb"^[ \t]*(?:>[ \t]?)+")
 
 
@@ -50,8 +51,8 @@ IGNORED = Ignored()
 
 
 def undecorated(line: bytes) -> bytes:
-    """A line without terminal escapes (ECMA-48), marks of quotation in mails and the monitor's prompt."""
-    return _QUOTED.sub(b"", _ESCAPE.sub(b"", line)).removeprefix(b"(qemu) ")
+    """A line without terminal escapes (ECMA-48), marks of quotation, the monitor's prompt, a remark behind `//`."""
+    return _REMARK.sub(b"", _QUOTED.sub(b"", _ESCAPE.sub(b"", line)).removeprefix(b"(qemu) "))
 
 
 def expression(shape: Shape, *, whole: bool) -> re.Pattern[bytes]:

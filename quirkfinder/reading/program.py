@@ -171,7 +171,7 @@ def _end(program: Program, shape: Shape, taken: tuple[Field, ...]) -> list[int]:
     cells = {**fixed, "present": present}
     if fixed["code"] != IGNORED_CODE:
         absent = {f"{column}_text": 0 for column in ("device", "detail") if column not in roles}
-        cells = {"detail_id": -1, **absent, **cells}
+        cells = {"detail_id": 0, **absent, **cells}
     program.emit(Op.END)
     fail = program.emit(0)
     program.emit(*(cells.get(column, 0) for column in ROW))

@@ -68,9 +68,9 @@ def meaning(shape: Shape) -> Meaning | None:
 
 
 @cache
-def constant_details() -> tuple[str, ...]:
-    """Every constant detail, in a fixed order: their positions are ids in the native engine's table of names."""
+def constant_details() -> tuple[str | None, ...]:
+    """Null and every constant detail in a fixed order: their positions are ids in the tables of names."""
     found = {
         m.detail for shape in body_shapes() if (m := meaning(shape)) is not None and m.detail and not m.joined_detail
     }
-    return tuple(sorted(found))
+    return (None, *sorted(found))

@@ -8,7 +8,7 @@ MONTH_NAMES = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "o
 #: A year for stamps that have none; it has a 29 February.
 SOME_YEAR = 1972
 #: Prefixes without a date (or year): their times count from the first event of the input.
-RELATIVE = frozenset({"syslog", "ftrace_mark", "ftrace", "perf", "babeltrace"})
+RELATIVE = frozenset({"syslog", "ftrace_mark", "ftrace", "perf", "dmesg"})
 
 
 def days_from_civil(year: int, month: int, day: int) -> int:

@@ -12,8 +12,11 @@ from polars.io.plugins import register_io_source
 from quirkfinder.events import PUBLIC_SCHEMA, empty_events
 from quirkfinder.findings.document import InputRecord
 from quirkfinder.inputs import Source, resolve
+from quirkfinder.inputs.recognition import TRACE_EVENTS
 from quirkfinder.reading.blocks import SAMPLES, Block, EngineChoice, Progress, read_blocks
+from quirkfinder.reading.formats import Declaration, declared
 from quirkfinder.reading.hints import Sighting, hints
+from quirkfinder.reading.translation import SIMPLE, text_blocks
 
 #: 17 bytes an event instead of zstd's 10, for a quarter less time: the file is made to be read by the next program.
 _COMPRESSION: Literal["lz4"] = "lz4"
@@ -72,6 +75,12 @@ class Tally:
         return InputRecord(source.path, source.role, source.format, sha256, self.lines, self.events, self.unrecognised)
 
 
+def listed_events(sources: Sequence[Source]) -> list[tuple[str, Declaration]]:
+    """The events of the first trace-events-all among the sources: binary traces of QEMU before 2.8 need it."""
+    source = next((source for source in sources if source.format == TRACE_EVENTS), None)
+    return [] if source is None else declared(source.read().decode("utf-8", "replace"))
+
+
 def merged_by_time(frames: Sequence[pl.DataFrame]) -> pl.DataFrame:
     """Frames of one run in the order of time, where every event of every frame has a time; else one after the other."""
     filled = [frame for frame in frames if frame.height]
@@ -89,11 +98,12 @@ def read(sources: Sequence[Source], *, progress: Progress | None = None, engine:
     unknown: list[UnknownLine] = []
     seen: set[Sighting] = set()
     torn = 0
+    listed = listed_events(sources)
     for position, source in enumerate(sources):
         tally = Tally()
         if source.role == "trace":
             parts: list[pl.DataFrame] = []
-            for block in read_blocks(source, input=position, progress=progress, engine=engine):
+            for block in read_blocks(source, input=position, progress=progress, engine=engine, declared=listed):
                 tally.add(block)
                 parts.append(block.frame)
             frames.append(pl.concat(parts) if parts else empty_events())
@@ -117,12 +127,16 @@ def read_trace(path: str | Path, *, engine: EngineChoice = "auto") -> pl.DataFra
     return read(sources, engine=engine).events.select(*PUBLIC_SCHEMA)
 
 
-def lines(source: Source, numbers: Iterable[int]) -> dict[int, str]:
-    """The text of some lines (numbers from 1), read in one pass; undecodable bytes are replaced."""
+def lines(source: Source, numbers: Iterable[int], listed: Sequence[tuple[str, Declaration]] = ()) -> dict[int, str]:
+    """The text of some lines (numbers from 1), read in one pass; undecodable bytes are replaced.
+
+    Records of a binary trace are numbered from 1 and written as the "log" back end would; `listed` as in `read_blocks`.
+    """
     wanted = sorted(set(numbers))
     out: dict[int, str] = {}
     before = 0
-    for block in source.blocks():
+    blocks = text_blocks(source, listed) if source.format == SIMPLE else source.blocks()
+    for block in blocks:
         if not wanted:
             break
         text = memoryview(block.buffer)[: block.length]
@@ -161,12 +175,15 @@ def convert(
     """
     target = Path(out_path)
     tallies = [Tally() for _ in sources]
+    listed = listed_events(sources)
 
     def frames() -> Iterator[pl.DataFrame]:
         for position, source in enumerate(sources):
             if source.role != "trace":
                 continue
-            for block in read_blocks(source, input=position, progress=progress, engine=engine, threads=threads):
+            for block in read_blocks(
+                source, input=position, progress=progress, engine=engine, threads=threads, declared=listed
+            ):
                 tallies[position].add(block)
                 yield block.frame.select(*PUBLIC_SCHEMA)
 
