@@ -1,7 +1,7 @@
 """Dataclasses as Parquet: the schema follows from the annotations, so that the two cannot drift apart.
 
-A class becomes a struct, a tuple a list, `Word` an unsigned integer; free-form objects (`dict`) become JSON text with
-sorted keys, which DuckDB and polars can both take apart.
+A class becomes a struct, a tuple a list, `Word` an unsigned integer; free-form objects (`dict`) become JSON text,
+which DuckDB and polars can both take apart.
 """
 
 import io
@@ -71,7 +71,7 @@ def plain(value: Any) -> Any:  # noqa: ANN401 - any field's value
     if isinstance(value, tuple | list):
         return [plain(item) for item in value]
     if isinstance(value, Mapping):
-        return json.dumps(value, sort_keys=True, separators=(",", ":"))
+        return json.dumps(value, separators=(",", ":"))
     if isinstance(value, str):
         return value.encode("utf-8", "backslashreplace").decode()  # log text may hold what UTF-8 cannot
     return value

@@ -127,7 +127,8 @@ def _bundles(root: Path, place: Path, states: list[FileState], files: dict[str, 
         states = [files[state.path] for state in states]
         traces = looked
     inventory = any(state.role in ("host", "guest") for state in states)
-    if not root.is_file() and traces and is_one_run(traces, inventory=inventory):
+    loose = root.is_file() or (place == root and len(states) == 1)
+    if traces and not loose and is_one_run(traces, inventory=inventory):
         yield Bundle(_name(root, place), str(place), tuple(states))
         return
     for trace in traces:

@@ -20,6 +20,8 @@ from quirkfinder.errors import NoUsableInput, UsageError
 
 Result = TypeVar("Result")
 Work = Callable[[Job], Outcome]
+#: How long a scheduler may take to answer.
+PATIENCE = "10s"
 
 
 class Serial(Executor):
@@ -43,23 +45,20 @@ class Pool:
         self.width = width
 
     def submit(self, work: Work, job: Job) -> "Future[Outcome]":
-        if self._executor is None:
-            self._executor = self._start(self.width)
-        return self._executor.submit(work, job)
+        with _interrupts_held():
+            if self._executor is None:
+                self._executor = self._start(self.width)
+            return self._executor.submit(work, job)
+
+    def narrow(self) -> "Pool":
+        """One more of the kind that does one job at a time."""
+        return Pool(self._start, 1)
 
     def discard(self) -> None:
         """Ends the executor; unfinished work is lost."""
         if self._executor is not None:
             self._executor.shutdown(wait=False, cancel_futures=True)
             self._executor = None
-
-    def alone(self, work: Work, job: Job) -> Outcome:
-        """The job in a process of its own. Raises BrokenProcessPool where that dies too."""
-        executor = self._start(1)
-        try:
-            return executor.submit(work, job).result()
-        finally:
-            executor.shutdown(wait=False, cancel_futures=True)
 
 
 @contextmanager
@@ -123,8 +122,7 @@ def run_all(working: Pool, jobs: Iterable[Job], work: Work = run_job) -> Iterato
                     yield outcome
             running.clear()
             working.discard()
-            for job in broken:
-                yield _alone(working, work, job)
+            yield from _one_by_one(working.narrow(), work, broken)
 
 
 def _outcome(future: "Future[Outcome]", job: Job) -> Outcome | None:
@@ -137,11 +135,17 @@ def _outcome(future: "Future[Outcome]", job: Job) -> Outcome | None:
         return _failed(job, f"{type(error).__name__}: {error}")
 
 
-def _alone(working: Pool, work: Work, job: Job) -> Outcome:
+def _one_by_one(working: Pool, work: Work, jobs: Iterable[Job]) -> Iterator[Outcome]:
+    """The jobs one at a time, so that a process that dies has died of its own job."""
     try:
-        return working.alone(work, job)
-    except BrokenProcessPool:
-        return _failed(job, "the process that analysed it died (was it out of memory?)")
+        for job in jobs:
+            try:
+                yield working.submit(work, job).result()
+            except BrokenProcessPool:
+                working.discard()
+                yield _failed(job, "the process that analysed it died (was it out of memory?)")
+    finally:
+        working.discard()
 
 
 def _failed(job: Job, problem: str) -> Outcome:
@@ -153,8 +157,7 @@ def _processes(width: int) -> Executor:
 
 
 def _started() -> None:
-    """In a new process: an interrupt is the parent's to answer, and a parent that is gone ends it."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """In a new process: a parent that is gone ends it."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         threading.Thread(target=_follow, args=(parent,), daemon=True).start()
@@ -163,6 +166,16 @@ def _started() -> None:
 def _follow(parent: Any) -> None:  # noqa: ANN401 - the type of parent_process() is not public
     parent.join()
     os._exit(1)
+
+
+@contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """Processes started inside never see an interrupt of the terminal, which is the parent's to answer."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextmanager
@@ -187,7 +200,7 @@ def _client(address: str) -> Iterator[Any]:
             "--cluster needs Dask, which is not installed", "pip install 'quirkfinder[cluster]'"
         ) from error
     try:
-        client = distributed.Client(address, timeout="10s", set_as_default=False)
+        client = distributed.Client(address, timeout=PATIENCE, set_as_default=False)
     except (OSError, ValueError) as error:
         raise NoUsableInput(
             f"no Dask scheduler answers at {address}: {error}", "start one with `dask scheduler`"

@@ -20,6 +20,8 @@ from quirkfinder.errors import NoUsableInput, UsageError
 from tests.corpus.logs import bundle
 from tests.corpus.stores import tables
 
+Whatever = Any  # what the functions that are stood in for take and give
+
 
 class Died(BaseException):
     """The process is dead: from now on nothing is written any more."""
@@ -30,10 +32,10 @@ def dying(monkeypatch: pytest.MonkeyPatch, after: int) -> Iterator[list[str]]:
     """Lets `after` changes of the file system happen; that one and all others after it raise `Died`."""
     done: list[str] = []
 
-    def guard(owner: Any, name: str) -> None:
+    def guard(owner: Whatever, name: str) -> None:
         original: Callable[..., Any] = getattr(owner, name)
 
-        def guarded(*args: Any, **kwargs: Any) -> Any:
+        def guarded(*args: Whatever, **kwargs: Whatever) -> Whatever:
             if len(done) >= after:
                 raise Died(name)
             done.append(name)
@@ -131,7 +133,7 @@ def test_a_partial_swept_away_by_another_run_is_read_again(
     expected = tables(target)
     commit = Session.commit
 
-    def losing(self: Any, *args: Any) -> Any:
+    def losing(self: Whatever, *args: Whatever) -> Whatever:
         monkeypatch.undo()
         for partial in (target / "bundles").glob("*.parquet"):
             partial.unlink()
