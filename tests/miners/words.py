@@ -52,7 +52,9 @@ def _paged(p: Any) -> list[str]:  # noqa: ANN401  # JSON
 
 def _leak(p: Any) -> list[str]:  # noqa: ANN401  # JSON
     shift = f" >> {p['shift']}" if p["shift"] else ""
-    return [f"{p['region']}+{p['offset']}[{p['size']}] is bar{p['bar']}{shift}"]
+    what = f"memory at {p['memory']}" if p["bar"] is None else f"bar{p['bar']}"
+    order = " big-endian" if p.get("byte_order") == "big" else ""
+    return [f"{p['region']}+{p['offset']}[{p['size']}] is {what}{shift}{order}"]
 
 
 def _sink(p: Any) -> list[str]:  # noqa: ANN401  # JSON
@@ -77,5 +79,6 @@ _WORDS: dict[str, Callable[[Any], list[str]]] = {
     "host-address-access": _stray,
     "identity-mapped-bar": lambda p: [f"bar{p['bar']} at {p['address']}"],
     "address-collision": lambda p: [f"guest bar{p['guest_bar']} on host bar{p['host_bar']} at {p['address']}"],
+    "unassigned-access": lambda p: [f"{p['count']} at {p['first_address']}-{p['last_address']}"],
     "indexed-registers": lambda p: [f"{_place(p, 'address')} {_place(p, 'data')}"],
 }
