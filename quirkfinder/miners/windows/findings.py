@@ -125,10 +125,12 @@ def _space(target: Target) -> str:
 
 
 def _shape(scene: Scene, window: Window, target: Target, width: int) -> Shape:
+    proven = target.members[_proving(window, target)]
     size = FULL_SIZE
     if target.space >= 0:
         bar = scene.card.bar(target.space)
-        size = bar.size if bar is not None and bar.size else 1 << 32
+        reached = (target.reach.of(window.uses)[proven] + target.delta) % (1 << 32)
+        size = bar.size if bar is not None and bar.size else 1 << int(reached.max()).bit_length()
     return shape_of(_proving_addresses(window, target), target.reach.scale, target.delta, width, size)
 
 
