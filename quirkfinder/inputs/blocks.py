@@ -43,6 +43,31 @@ def _last_cut(buffer: bytearray, length: int) -> int:
     return cut
 
 
+def arriving_blocks(stream: Stream, size: int = 1 << 20) -> Iterator[LineBlock]:
+    """Blocks of whole lines as they arrive, without waiting for a block to be full: of files that are still written."""
+    carried = b""
+    offset = 0
+    while True:
+        buffer = bytearray(len(carried) + size + PADDING)
+        buffer[: len(carried)] = carried
+        view = memoryview(buffer)
+        count = stream.readinto(view[len(carried) : len(buffer) - PADDING])
+        view.release()
+        length = len(carried) + count
+        cut = _last_cut(buffer, length) if count else length
+        if not count and length:
+            buffer[length] = 0x0A
+            yield LineBlock(buffer, length + 1, offset)
+        if not count:
+            return
+        carried = bytes(buffer[cut:length])
+        if len(carried) > LONGEST_LINE:
+            carried = b"(cut)"
+        if cut:
+            yield LineBlock(buffer, cut, offset)
+            offset += cut
+
+
 def line_blocks(stream: Stream, size: int = BLOCK) -> Iterator[LineBlock]:
     """Blocks of about `size` bytes, cut at newlines.  A last line without a newline gets one."""
     carried = b""

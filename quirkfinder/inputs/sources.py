@@ -4,15 +4,15 @@ import hashlib
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
 from quirkfinder.findings.document import Role
-from quirkfinder.inputs.blocks import BLOCK, LineBlock, line_blocks
+from quirkfinder.inputs.blocks import BLOCK, LineBlock, arriving_blocks, line_blocks
 from quirkfinder.inputs.recognition import recognise
-from quirkfinder.inputs.streams import Stream, open_stream
+from quirkfinder.inputs.streams import FollowedStream, PlainStream, Stream, open_stream
 
 UNKNOWN = "unknown"
 
@@ -85,6 +85,29 @@ class Source:
             stream.close()
             if stream.problem:
                 self.problem = f"{self.path}: {stream.problem}; what came before was read"
+
+
+def followed(source: Source, stop: Callable[[], bool], interval: float = 0.2) -> Iterator[LineBlock]:
+    """Blocks of a log that is still written, as lines arrive; ends when `stop()` is true at the end of the file.
+
+    `interval`: seconds between two looks at a file that does not grow.  Compressed files are read once.
+    """
+    try:
+        stream = source.open()
+    except OSError as error:
+        source.problem = f"{source.path}: {error.strerror or error}"
+        return
+    if isinstance(stream, PlainStream):
+        stream.close()
+        stream = FollowedStream(source.location.open("rb", buffering=0), stop, interval)
+    try:
+        for block in arriving_blocks(stream):
+            source.position = stream.position
+            yield block
+    finally:
+        stream.close()
+        if stream.problem:
+            source.problem = f"{source.path}: {stream.problem}; what came before was read"
 
 
 def _examined(path: str, location: Path, *, forced: Role | None, named: bool) -> Source:

@@ -5,6 +5,8 @@ off inside gives what could be read; the error is told afterwards.
 """
 
 import lzma
+import os
+import time
 import zlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -61,6 +63,26 @@ class PlainStream:
 
     def close(self) -> None:
         self._file.close()
+
+
+class FollowedStream(PlainStream):
+    """A file that is still written: at its end it waits for more, until `stop` says so or the file shrinks."""
+
+    def __init__(self, file: BinaryIO, stop: Callable[[], bool], interval: float = 0.2) -> None:
+        """`interval`: seconds between two looks."""
+        super().__init__(file)
+        self._stop = stop
+        self._interval = interval
+
+    def readinto(self, target: memoryview) -> int:
+        while not (count := super().readinto(target)) and self.problem is None:
+            if self._stop():
+                return 0
+            if os.fstat(self._file.fileno()).st_size < self.position:
+                self.problem = "the file became shorter while it was followed"
+                return 0
+            time.sleep(self._interval)
+        return count
 
 
 class _Decompressor(ABC):

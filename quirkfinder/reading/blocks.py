@@ -8,7 +8,7 @@ from typing import Literal
 
 import polars as pl
 
-from quirkfinder.inputs import LineBlock, Source
+from quirkfinder.inputs import LineBlock, Source, followed
 from quirkfinder.inputs.recognition import EVENT_NAME
 from quirkfinder.reading.columns import Columns, columns_of_rows, merged
 from quirkfinder.reading.formats import Declaration
@@ -177,17 +177,20 @@ def read_blocks(
     engine: EngineChoice = "auto",
     threads: int = 1,
     declared: Sequence[tuple[str, Declaration]] = (),
+    follow: Callable[[], bool] | None = None,
 ) -> Iterator[Block]:
     """The events of one trace, block by block, with memory bounded by the size of a block.
 
     `input` fills the column of that name; `progress` is told how many bytes on disk were consumed; `threads`: blocks
     that are parsed at a time (machine code runs beside the interpreter); `declared`: the events of a
-    trace-events-all, which binary traces of QEMU before 2.8 need.
+    trace-events-all, which binary traces of QEMU before 2.8 need; `follow`: go on waiting for lines of a log that is
+    still written, until this says at its end that it is enough.
     """
     first_line = 0
     base: int | None = None
     translated = is_translated(source)
-    for parsed in _parsed(text_blocks(source, declared), input, engine, threads):
+    blocks = text_blocks(source, declared) if follow is None or translated else followed(source, follow)
+    for parsed in _parsed(blocks, input, engine, threads if follow is None else 1):
         block = renumbered(parsed, first_line)
         if translated:
             # Our own spelling tells nothing about the version.

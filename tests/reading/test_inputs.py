@@ -15,7 +15,7 @@ from quirkfinder.inputs import blocks as blocks_module
 from quirkfinder.inputs import line_blocks, resolve
 from quirkfinder.inputs.blocks import PADDING
 from quirkfinder.inputs.streams import PlainStream
-from quirkfinder.reading import lines, read, read_trace
+from quirkfinder.reading import lines, read, read_blocks, read_trace
 from tests.conftest import shared_trace
 
 LOG = b"".join(b"vfio_region_read  (0000:01:00.0:region0+0x%x, 4) = 0x%x\n" % (4 * i, i) for i in range(5000))
@@ -161,3 +161,39 @@ def test_roles_of_a_recorded_bundle() -> None:
     assert {role for name, role in roles.items() if name.startswith("host-")} == {"host"}
     assert {role for name, role in roles.items() if name.startswith("guest-")} == {"guest"}
     assert roles["truth.json"] == "other"
+
+
+def test_a_log_that_is_still_written_is_followed(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    pieces = [LOG[:1000], LOG[1000:1010], b"", LOG[1010:100_000], LOG[100_000:], b"torn vfio_"]
+    path.write_bytes(b"".join(LOG.splitlines(keepends=True)[:1]))
+    source = resolve([path])[0]
+    with path.open("ab", buffering=0) as log:
+
+        def more() -> bool:
+            if not pieces:
+                return True
+            log.write(pieces.pop(0))
+            return False
+
+        found = list(read_blocks(source, follow=more))
+    assert sum(block.frame.height for block in found) == 5001
+    assert sum(block.unrecognised for block in found) == 1
+    assert found[-1].first_line + found[-1].lines == 5002
+    assert [block.frame["line"][0] for block in found if block.frame.height] == sorted(
+        block.first_line + 1 for block in found if block.frame.height
+    )
+
+
+def test_a_followed_log_that_is_started_anew_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    path.write_bytes(LOG)
+    source = resolve([path])[0]
+
+    def truncate() -> bool:
+        path.write_bytes(b"")
+        return False
+
+    assert sum(block.frame.height for block in read_blocks(source, follow=truncate)) == 5000
+    assert source.problem is not None
+    assert "shorter" in source.problem
