@@ -174,5 +174,6 @@ def _looked_into(trace: FileState) -> FileState:
 
 def _name(root: Path, path: Path) -> str:
     """`traces/radeon` for the bundle radeon below a mined folder that is named traces."""
-    base = root.parent if root.parent != root else root
+    above = root.parent.parent if root.is_file() else root.parent
+    base = above if above != root else root
     return path.relative_to(base).as_posix()

@@ -45,12 +45,18 @@ class Target:
         return not (self.match ^ other.match) & ~self.mask & ~other.mask
 
     def joined(self, other: "Target") -> "Target | None":
-        """Both as one, where they are the same way; every bit of its mask was an address bit of one of them."""
+        """Both as one, where they are the same way; None where they are not.
+
+        A bit enters the mask where one of them has it there, or where it is the only one in which they differ: two
+        such bits would let in values that nobody has seen.
+        """
         if (self.space, self.scale, self.select) != (other.space, other.scale, other.select):
             return None
-        if self.distance != other.distance:
+        masks = self.mask | other.mask
+        differing = (self.match ^ other.match) & ~masks
+        if self.distance != other.distance or differing.bit_count() > 1:
             return None
-        mask = self.mask | other.mask | (self.match ^ other.match)
+        mask = masks | differing
         match = self.match & ~mask
         base = self.distance + self.scale * match
         return replace(self, match=match, mask=mask, base=base) if base >= 0 else None
