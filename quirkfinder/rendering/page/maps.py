@@ -14,11 +14,22 @@ from quirkfinder.findings.document import BarRecord, DeviceRecord, Finding, Find
 from quirkfinder.rendering import words
 from quirkfinder.rendering.page import svg
 from quirkfinder.rendering.page.axis import Axis, axis
+from quirkfinder.rendering.view import ordered
 
 _DOOR, _HOST, _GUEST, _BLOCK, _WIDTH = 10, 370, 720, 220, 960
 _TOP = 46
-_LABEL = 26  # characters that fit above a way
+_LABEL = 22  # characters that fit above a way
 _MOST_DOORS, _MOST_BARS = 24, 16  # a card has seven BARs; a document may claim more
+
+
+#: What a door is, in the room its box has.
+_DOOR_KINDS = {
+    "window": "data of a window",
+    "config-mirror": "config space mirror",
+    "bar-alias": "another BAR",
+    "paged-window": "paged window",
+    "address-leak": "register",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +81,9 @@ def _landing(name: str) -> Ending:
 
 def _map(document: Findings, device: DeviceRecord, bars: list[BarRecord], label: str) -> Markup:
     scale = axis(span for bar in bars for span in (_span(bar, bar.host), _span(bar, bar.guest)))
+    numbers = {id(finding): number for number, finding in enumerate(ordered(document), start=1)}
     doors = [f for f in _doors_of(document, device) if any(_names(f, bar) for bar in bars)][:_MOST_DOORS]
+    doors.sort(key=lambda door: numbers[id(door)])
     height = _TOP + max(scale.height, 34 * len(doors)) + 16
     parts = [
         svg.text(heading, x, 22, "heading")
@@ -83,7 +96,8 @@ def _map(document: Findings, device: DeviceRecord, bars: list[BarRecord], label:
     told |= {bar.index for bar in bars if bar.host is not None and bar.host == bar.guest}
     parts += [_across(document, device, bar, scale) for bar in bars if bar.index in told and bar.host is not None]
     for row, door in enumerate(doors):
-        parts.append(_door(door, [bar for bar in bars if _names(door, bar)], scale, _TOP + 34 * row))
+        told_here = [bar for bar in bars if _names(door, bar)]
+        parts.append(_door(door, numbers[id(door)], told_here, scale, _TOP + 34 * row))
     return svg.drawing(
         _WIDTH, height, f"{label}: {_told_in_words(document, device, bars)}", *parts, view=f"0 0 {_WIDTH} {height:g}"
     )
@@ -130,12 +144,20 @@ def _across(document: Findings, device: DeviceRecord, bar: BarRecord, scale: Axi
         svg.element(
             "path", d=f"M{right - 10} {y - 4:g}L{right - 2} {y:g}L{right - 10} {y + 4:g}", class_=f"tip {end.kind}"
         ),
-        svg.text(end.words.split(":")[0].split(",")[0][:_LABEL], left + 6, y - 4, f"label small {end.kind}"),
+        svg.text(_above(end)[:_LABEL], left + 6, y - 4, f"label small {end.kind}"),
         *([svg.text("nothing here", right + 8, y + 4, "label small nothing")] if end.kind == "nothing" else []),
     )
 
 
-def _door(door: Finding, bars: list[BarRecord], scale: Axis, y: float) -> Markup:
+def _above(end: Ending) -> str:
+    """What stands above the way; what is not short enough for it is in the title and in words."""
+    if end.kind == "same":
+        return "1:1 accident"
+    what, _, more = end.words.partition(": ")
+    return more.removesuffix(" went there") or ("leads to nothing" if end.kind == "nothing" else what.split(",")[0])
+
+
+def _door(door: Finding, number: int, bars: list[BarRecord], scale: Axis, y: float) -> Markup:
     where = words.place(door.parameters.get("region"), _door_offset(door))
     ways = [
         svg.element(
@@ -151,7 +173,8 @@ def _door(door: Finding, bars: list[BarRecord], scale: Axis, y: float) -> Markup
         "g",
         svg.title(words.sentence(door.summary)),
         svg.element("rect", x=_DOOR, y=y, width=250, height=26, class_=f"door {door.verdict}"),
-        svg.text(f"{where}"[:34], _DOOR + 8, y + 17),
+        svg.text(f"{number}. {where}"[:22], _DOOR + 8, y + 17),
+        svg.text(_DOOR_KINDS.get(door.kind, ""), _DOOR + 242, y + 17, "label small", "end"),
         *ways,
     )
 

@@ -17,12 +17,12 @@ from markupsafe import Markup
 from quirkfinder.findings.document import Findings
 from quirkfinder.rendering import words
 from quirkfinder.rendering.page import svg
+from quirkfinder.rendering.page.marks import marks
 from quirkfinder.rendering.view import FindingView
 
 _BAND, _GAP, _TOP = 64, 14, 8
 _MOST_CELLS = 6000
 _MOST_SERIES = 16
-_MOST_MARKS = 400
 
 Row = tuple[int, int, int, int]
 
@@ -57,11 +57,16 @@ def timelines(document: Findings, findings: tuple[FindingView, ...], report: str
     for entry in words.objects(document.statistics.get("timeline")):
         position, step = entry.get("input"), entry.get("lines_per_bucket")
         series = [s for s in map(_series, words.objects(entry.get("series"))) if s is not None and s.rows]
+        # What belongs to no device (stray accesses, VGA of the machine) comes after the cards.
+        series = sorted(series, key=lambda one: not one.device)[:_MOST_SERIES]
         if not isinstance(position, int) or not 0 <= position < len(document.inputs):
             continue
         if isinstance(step, int) and step > 0 and series:
-            marks = _marks(findings, position, _lines(document, position, step, series), series[:_MOST_SERIES], report)
-            drawn.append(_draw(document, marks, position, step, series[:_MOST_SERIES]))
+            lines = _lines(document, position, step, series)
+            tops = [_TOP + number * (_BAND + _GAP) for number in range(len(series))]
+            places = [(one.device, one.region, top) for one, top in zip(series, tops, strict=True)]
+            links = marks(findings, position, lines, places, report)
+            drawn.append(_draw(document, links, position, step, series))
     return drawn
 
 
@@ -83,7 +88,7 @@ def _lines(document: Findings, position: int, step: int, series: list[Series]) -
     return max([document.inputs[position].lines, 1, *(step * (row[0] + 1) for s in series for row in s.rows)])
 
 
-def _draw(document: Findings, marks: list[Markup], position: int, step: int, series: list[Series]) -> Drawn:
+def _draw(document: Findings, links: list[Markup], position: int, step: int, series: list[Series]) -> Drawn:
     cells = sum(len(s.rows) for s in series)
     thinned = max(1, ceil(cells / _MOST_CELLS))
     lines = _lines(document, position, step, series)
@@ -98,9 +103,10 @@ def _draw(document: Findings, marks: list[Markup], position: int, step: int, ser
         labels += [
             svg.text(words.region(one.region), 2, top + 16, "label heading"),
             svg.text(one.device[:22], 2, top + 32, "label small"),
-            svg.text(f"{one.first:#x} to {end:#x}"[:26], 2, top + 48, "label small number"),
+            svg.text(f"{one.first:#x} to", 2, top + 47, "label small number"),
+            svg.text(f"{end:#x}"[:22], 2, top + 60, "label small number"),
         ]
-    parts += marks
+    parts += links
     path = document.inputs[position].path
     label = f"Accesses over the {words.count(lines, 'line')} of {path}, {words.count(len(series), 'region')}"
     return Drawn(
@@ -138,32 +144,3 @@ def _cell(row: Row, series: Series, top: float, lines: int, step: int, thinned: 
         opacity=round(strength, 2),
         class_="write" if writes > reads else "read",
     )
-
-
-def _marks(
-    findings: tuple[FindingView, ...], position: int, lines: int, series: list[Series], report: str
-) -> list[Markup]:
-    """The lines of evidence, each a link to its finding, in the band of the finding's region."""
-    marks: list[Markup] = []
-    for view in findings:
-        band = _band_of(view, series)
-        for line in view.finding.evidence:
-            if line.input == position and len(marks) < _MOST_MARKS:
-                y = _TOP + band * (_BAND + _GAP) + 10
-                x = f"{100 * min(line.line, lines) / lines:.3f}%"
-                circle = svg.element("circle", cx=x, cy=y, r=7, class_=f"mark {view.finding.verdict}")
-                label = svg.element(
-                    "text", svg.escaped(str(view.number)), x=x, y=y + 3.5, class_="marked", text_anchor="middle"
-                )
-                told = svg.title(f"finding {view.number}, line {line.line}: {view.claim}")
-                marks.append(svg.element("a", told, circle, label, href=f"#{report}-finding-{view.number}"))
-    return marks
-
-
-def _band_of(view: FindingView, series: list[Series]) -> int:
-    region = view.finding.parameters.get("region")
-    if view.finding.kind in ("host-address-access", "unassigned-access"):
-        region = "unassigned"
-    fitting = [i for i, one in enumerate(series) if one.region == region]
-    own = [i for i in fitting if series[i].device == view.finding.device]
-    return (own or fitting or [0])[0]
