@@ -27,7 +27,7 @@ def card_of(made: RandomCard, machine: Machine) -> Card:
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_every_bar_is_found(seed: int, tmp_path: Path) -> None:
-    made = make_card(seed)
+    made = make_card(seed, capture="full")
     machine = build_machine(*read_bundle(made, tmp_path))
     card = card_of(made, machine)
     assert card.contradictions == ()
