@@ -209,9 +209,13 @@ def _quirks(joined: Joined) -> Section:
         if door.needs_quirk and not door.explained_by and door.id not in covered and door.kind != "host-address-access"
     ]
     sentences = []
-    if rows and joined.quirks[0].cards:
-        best = joined.quirks[0]
-        sentences.append(f"{best.quirk} covers the most cards: {', '.join(best.cards)}.")
+    most = max((len(row.cards) for row in joined.quirks), default=0)
+    best = [row for row in joined.quirks if len(row.cards) == most]
+    if most > 1:
+        cards = ", ".join(dict.fromkeys(card for row in best for card in row.cards))
+        sentences.append(f"{', '.join(row.quirk for row in best)} cover the most cards, {most} each: {cards}.")
+    elif rows:
+        sentences.append("No quirk covers more than one card of the corpus.")
     if bare:
         sentences.append(f"QEMU has nothing for {', '.join(bare)}.")
     titles = ("quirk", "cards", "doors", "runs at work", "runs without it", "QEMU")
