@@ -23,6 +23,8 @@ Recognised = tuple[Role, str]
 TRACE_EVENTS = "trace-events"
 _DECLARATION = re.compile(rb"^(?:[a-z]+ )*\w+\((?:void|[^()\n]* \**\w+)\) \".*$", re.MULTILINE)
 _ENOUGH_DECLARATIONS = 5
+#: An entry of `journalctl -o json` with an event in it.
+_JOURNAL = re.compile(rb'"MESSAGE" ?: ?"[^"\n]*(?:vfio_|vfio:|Invalid (?:read|write|access) at addr)')
 
 
 def _read(stream: Stream, count: int) -> bytes:
@@ -56,6 +58,8 @@ def _other_tool(head: bytes) -> Recognised | None:
         return "other", TRACE_EVENTS
     if HEADER.search(head):
         return "trace", "mmiotrace"
+    if head.lstrip()[:1] == b"{" and _JOURNAL.search(head):
+        return "trace", "journal-json"
     lines = [line.strip() for line in head.split(b"\n")[:_TRIES]]
     if any(SIMPLETRACE.match(line) for line in lines):
         return "trace", "simpletrace-text"

@@ -93,4 +93,4 @@ def frame(columns: Columns, *, source: int, first_line: int) -> pl.DataFrame:
         array = np.ascontiguousarray(arrays[column])
         values = pl.Series(column, array if signed else array.view(_UNSIGNED[array.dtype]))
         out[column] = presence.nullable(column, values)
-    return pl.DataFrame([out[column].alias(column) for column in SCHEMA], schema=SCHEMA)
+    return pl.DataFrame([out[column].alias(column) for column in SCHEMA])

@@ -1,5 +1,6 @@
 """Tools that print arguments by name (simpletrace.py, babeltrace) to lines of the "log" back end, line by line."""
 
+import json
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -83,6 +84,28 @@ def babeltrace_text() -> Translate:
                 values[name.decode()] = number % 2**64
         found = line_of(match["name"].decode(), values)
         return line if found is None else b"%bT%b.%bZ %b" % (date, match["clock"], match["fraction"], found)
+
+    return translate
+
+
+def journal_json() -> Translate:
+    """A translation of `journalctl -o json`: an object a line with MESSAGE, _PID and a time in microseconds."""
+
+    def translate(line: bytes) -> bytes:
+        try:
+            entry = json.loads(line)
+            message, time = entry["MESSAGE"], int(entry["__REALTIME_TIMESTAMP"])
+            pid = int(entry.get("_PID") or entry.get("SYSLOG_PID") or 0)
+        except (ValueError, KeyError, TypeError):
+            return line
+        # Bytes that are no text come as a list of numbers.
+        if isinstance(message, list):
+            message = bytes(number for number in message if isinstance(number, int) and 0 <= number < 256).decode(
+                "latin-1"
+            )
+        if not isinstance(message, str) or not 0 <= pid < 2**32 or not 0 <= time < 2**53:
+            return line
+        return b"%d@%d.%06d:" % (pid, *divmod(time, 1_000_000)) + message.encode("utf-8", "replace")
 
     return translate
 

@@ -67,7 +67,7 @@ entry:
 next:
   %at = phi ptr [ %text, %entry ], [ %after, %none ]
   %bytes = load <32 x i8>, ptr %at, align 1
-  %equal = icmp eq <32 x i8> %bytes, splat (i8 10)
+  %equal = icmp eq <32 x i8> %bytes, <i8 10, i8 10, i8 10, i8 10, i8 10, i8 10, i8 10, i8 10, i8 10, i8 10, i8 10, i8 10, i8 10, i8 10, i8 10, i8 10, i8 10, i8 10, i8 10, i8 10, i8 10, i8 10, i8 10, i8 10, i8 10, i8 10, i8 10, i8 10, i8 10, i8 10, i8 10, i8 10>
   %mask = bitcast <32 x i1> %equal to i32
   %any = icmp ne i32 %mask, 0
   br i1 %any, label %found, label %none

@@ -6,7 +6,7 @@ from quirkfinder.inputs import LineBlock, Source
 from quirkfinder.inputs.blocks import BLOCK, PADDING
 from quirkfinder.reading.formats import Declaration
 from quirkfinder.reading.mmiotrace import MmioTranslation
-from quirkfinder.reading.named import Translate, babeltrace_text, simpletrace_text
+from quirkfinder.reading.named import Translate, babeltrace_text, journal_json, simpletrace_text
 from quirkfinder.reading.simple import DamagedTraceError, simple_lines
 
 #: Formats (see `inputs.recognition`) whose lines are translated one by one: numbers of lines stay.
@@ -14,6 +14,7 @@ LINE_FORMATS: dict[str, Callable[[], Translate]] = {
     "simpletrace-text": simpletrace_text,
     "babeltrace": babeltrace_text,
     "mmiotrace": MmioTranslation,
+    "journal-json": journal_json,
 }
 SIMPLE = "simple-trace"
 

@@ -1,6 +1,7 @@
 """Other captures of the same events: prefixes, arguments by name, binary traces, kernel tracepoints."""
 
 import contextlib
+import json
 import struct
 import subprocess
 import sys
@@ -234,6 +235,19 @@ def test_stored_declarations_cover_the_known_events() -> None:
     known = declarations()
     assert len(known) > 250
     assert [arg for _, arg in known["vfio_region_write"][0].arguments] == ["name", "index", "addr", "data", "size"]
+
+
+def test_the_journal_as_json(tmp_path: Path) -> None:
+    entries = [
+        {"__REALTIME_TIMESTAMP": "1795167487997460", "_PID": "4711", "MESSAGE": BODY},
+        {"__REALTIME_TIMESTAMP": "1795167487997470", "MESSAGE": list(BODY.encode())},
+        {"__REALTIME_TIMESTAMP": "x", "MESSAGE": BODY},
+    ]
+    events, _, unknown = one_trace(tmp_path, "".join(json.dumps(entry) + "\n" for entry in entries).encode())
+    assert unknown == 1
+    assert events["value"].to_list() == [0xFD000000] * 2
+    assert events["thread"].to_list() == [4711, 0]
+    assert events["time"].to_list() == [1795167487997460000, 1795167487997470000]
 
 
 DECORATED = [
