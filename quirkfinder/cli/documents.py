@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from quirkfinder.errors import InvalidDocument, NoUsableInput, PartialFailure, QuirkfinderError
 
 if TYPE_CHECKING:
+    from quirkfinder.corpus import Joined
     from quirkfinder.definition.model import QuirkDefinition
     from quirkfinder.findings.document import Findings
 
@@ -27,9 +28,10 @@ def load_document(path: str) -> "Findings":
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """The documents that could be read, and what was wrong with the others."""
+    """The documents that could be read, what joins those of a store, and what was wrong with the others."""
 
     documents: "tuple[Findings, ...]"
+    stores: "tuple[Joined, ...]"
     failures: tuple[str, ...]
 
     def complain(self) -> None:
@@ -40,26 +42,37 @@ class Loaded:
 
 def load_documents(paths: Sequence[str]) -> Loaded:
     """All documents that can be read, those of a store among them; raises the first error where none can."""
-    documents, errors = [], []
+    documents: list[Findings] = []
+    stores: list[Joined] = []
+    errors = []
     for path in paths:
         try:
-            documents += _of_store(path) if Path(path).is_dir() else [load_document(path)]
+            if Path(path).is_dir():
+                documents += _of_store(path)
+                stores.append(_joined(path))
+            else:
+                documents.append(load_document(path))
         except QuirkfinderError as error:
             errors.append(error)
     if not documents:
         raise errors[0]
-    return Loaded(tuple(documents), tuple(error.message for error in errors))
+    return Loaded(tuple(documents), tuple(stores), tuple(error.message for error in errors))
 
 
 def _of_store(path: str) -> "list[Findings]":
     """A document for each card of a store. Raises `NoUsableInput` where the folder is none or has no card."""
-    from quirkfinder.corpus.store import Store
-    from quirkfinder.findings.document import Findings
+    from quirkfinder.corpus import load_findings
 
-    documents = [Findings.from_json(text) for text in Store.open(path).table("documents")["document"]]
+    documents = load_findings(path)
     if not documents:
         raise NoUsableInput(f"{path}: the store has no card", "quirkfinder mine FOLDER -o STORE puts some in")
     return documents
+
+
+def _joined(path: str) -> "Joined":
+    from quirkfinder.corpus import load_joined
+
+    return load_joined(path)
 
 
 def load_quirks(paths: Sequence[str]) -> "tuple[list[QuirkDefinition | Findings], tuple[str, ...]]":

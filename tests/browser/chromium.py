@@ -137,7 +137,7 @@ class Tab:
             self.call("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
 
     def key(self, key: str, text: str = "", code: int = 0) -> None:
-        """A key pressed and released; `text` is what it types, `code` the Windows key code of one that types nothing."""
+        """A key pressed and released; `text`: what it types, `code`: the Windows code of a key that types nothing."""
         typed = {"text": text} if text else {}
         self.call("Input.dispatchKeyEvent", type="keyDown", key=key, windowsVirtualKeyCode=code, **typed)
         self.call("Input.dispatchKeyEvent", type="keyUp", key=key, windowsVirtualKeyCode=code)

@@ -13,8 +13,13 @@ def add(commands: Commands) -> None:
         "report",
         "findings as one self-contained page",
         "Writes one HTML page about one or more findings documents: verdict, address maps, timeline, every finding\n"
-        "with its evidence. The page refers to nothing outside itself and can be mailed.",
-        ["quirkfinder report findings.json -o report.html", "quirkfinder report a.json b.json -o both.html"],
+        "with its evidence. The page refers to nothing outside itself and can be mailed. Of a STORE it shows what the\n"
+        "corpus taught, every card's runs side by side, and a report on each card.",
+        [
+            "quirkfinder report findings.json -o report.html",
+            "quirkfinder report good.json bad.json -o both.html",
+            "quirkfinder report store/ -o cards.html",
+        ],
         run,
     )
     parser.add_argument(
@@ -28,6 +33,6 @@ def run(arguments: argparse.Namespace, _terminal: Terminal) -> int:
     loaded = load_documents(arguments.findings)
     from quirkfinder.rendering.page import html
 
-    write(html(*loaded.documents), arguments.output)
+    write(html(*loaded.documents, stores=loaded.stores), arguments.output)
     loaded.complain()
     return 0

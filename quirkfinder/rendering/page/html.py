@@ -2,8 +2,10 @@
 
 import base64
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.resources import files
+from typing import TYPE_CHECKING
 
 from jinja2 import DictLoader, Environment, StrictUndefined
 from markupsafe import Markup
@@ -15,6 +17,10 @@ from quirkfinder.rendering.page.timeline import Drawn, timelines
 from quirkfinder.rendering.page.window import window_diagram
 from quirkfinder.rendering.safe import shorten
 from quirkfinder.rendering.view import DeviceView, FindingView, View, view
+
+if TYPE_CHECKING:
+    from quirkfinder.corpus import Joined
+    from quirkfinder.rendering.page.corpus import Corpus
 
 MOST_BYTES = 3_000_000
 #: (findings in full, evidence lines of each), tried in this order until the page is small enough.
@@ -41,14 +47,28 @@ class Report:
     left_out: int
 
 
-def html(*documents: Findings) -> str:
-    """The documents as one page in UTF-8, below `MOST_BYTES`; what had no room is counted on the page."""
+def html(*documents: Findings, stores: "Sequence[Joined]" = ()) -> str:
+    """The documents as one page in UTF-8, below `MOST_BYTES`; what had no room is counted on the page.
+
+    `stores`: what the join of many runs says (`corpus.load_joined`); it comes before the documents, which are those of
+    the cards in the stores then.
+    """
     page = ""
     for findings, lines in _AMOUNTS:
-        page = _page([_report(document, findings, lines, f"r{i}") for i, document in enumerate(documents)])
+        reports = [_report(document, findings, lines, f"r{i}") for i, document in enumerate(documents)]
+        page = _page(reports, _corpora(stores, findings))
         if len(page.encode()) < MOST_BYTES:
             break
     return page
+
+
+def _corpora(stores: "Sequence[Joined]", most: int) -> "list[Corpus]":
+    if not stores:
+        return []
+    # Stores need all that mining needs, which a page about a document does not.
+    from quirkfinder.rendering.page.corpus import corpora
+
+    return corpora(stores, most)
 
 
 def _report(document: Findings, most: int, lines: int, name: str) -> Report:
@@ -77,7 +97,7 @@ def _report(document: Findings, most: int, lines: int, name: str) -> Report:
     )
 
 
-def _page(reports: list[Report]) -> str:
+def _page(reports: list[Report], corpora: "list[Corpus]") -> str:
     folder = files("quirkfinder.rendering.page") / "assets"
     style, script, source = (
         (folder / name).read_text(encoding="utf-8") for name in ("page.css", "page.js", "page.html.jinja")
@@ -92,8 +112,10 @@ def _page(reports: list[Report]) -> str:
     )
     environment.filters["diagram"] = lambda v: window_diagram(v.finding)
     environment.filters["count"] = words.count
+    environment.filters["sentence"] = words.sentence
     return environment.get_template("page").render(
         reports=reports,
+        corpora=corpora,
         style=Markup(style),
         script=Markup(script),
         style_hash=_hash(style),

@@ -16,7 +16,7 @@ VOID = {"meta", "br", "input", "img", "link", "hr"}
 ALLOWED = {
     *("html", "head", "meta", "title", "style", "body", "main", "a", "h1", "h2", "h3", "p", "ol", "ul", "li", "pre"),
     *("code", "span", "strong", "div", "table", "thead", "tbody", "tr", "th", "td", "article", "dl", "dt", "dd", "br"),
-    *("button", "output", "script", "svg", "g", "rect", "path", "text", "circle"),
+    *("section", "button", "output", "script", "svg", "g", "rect", "path", "text", "circle"),
 }
 
 
@@ -151,7 +151,10 @@ def test_every_picture_has_words_for_those_who_cannot_see_it() -> None:
 
 def test_several_documents_share_a_page() -> None:
     page = check(html(example_findings(), example_findings("nothing"), example_findings()))
-    assert [tag for tag, _ in page.elements].count("main") == 3
+    tags = [tag for tag, _ in page.elements]
+    assert (tags.count("main"), tags.count("section")) == (1, 3)
+    assert "Reports on this page" in page.text
+    assert {"#r0", "#r1", "#r2"} <= set(page.attributes("href"))
 
 
 def test_a_huge_document_still_makes_a_small_page_and_says_what_is_missing() -> None:
