@@ -11,15 +11,27 @@ import hashlib
 import os
 import tempfile
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-Parse = Callable[[int, int, int], int]
 _DIGEST = 32
 
 
 class NativeUnavailableError(RuntimeError):
     """llvmlite is missing, or too old to read the generated module: the portable engine does the work."""
+
+
+@dataclass(frozen=True, slots=True)
+class MachineCode:
+    """The compiled function `parse`; the memory that it lies in lives as long as this."""
+
+    function: Callable[[int, int, int], int]
+    engine: Any
+
+    def __call__(self, block: int, length: int, context: int) -> int:
+        """`parse` with three addresses or lengths; see `llvm_ir`."""
+        return self.function(block, length, context)
 
 
 def cache_folder() -> Path:
@@ -48,8 +60,8 @@ def _keep(path: Path, code: bytes) -> None:
                 old.unlink()
 
 
-def machine_code(text: str) -> tuple[Parse, Any]:
-    """The function `parse` of a module for this processor, and what keeps it alive.  Raises NativeUnavailableError."""
+def machine_code(text: str) -> MachineCode:
+    """The function `parse` of a module for this processor.  Raises NativeUnavailableError."""
     try:
         import llvmlite
         import llvmlite.binding as llvm
@@ -71,7 +83,7 @@ def machine_code(text: str) -> tuple[Parse, Any]:
     engine.add_object_file(llvm.ObjectFileRef.from_data(code))
     engine.finalize_object()
     prototype = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_void_p, ctypes.c_int64, ctypes.c_void_p)
-    return prototype(engine.get_function_address("parse")), engine
+    return MachineCode(prototype(engine.get_function_address("parse")), engine)
 
 
 def _compiled(llvm: Any, text: str, machine: Any) -> bytes:  # noqa: ANN401  llvmlite has no types

@@ -14,7 +14,7 @@ from quirkfinder.reading import llvm_ir
 from quirkfinder.reading.columns import Columns
 from quirkfinder.reading.hints import Sighting
 from quirkfinder.reading.llvm_runtime import NAME_LIMIT, NAME_SLOTS, PADDING
-from quirkfinder.reading.machine_code import NativeUnavailableError, Parse, machine_code
+from quirkfinder.reading.machine_code import MachineCode, NativeUnavailableError, machine_code
 from quirkfinder.reading.program import encode
 from quirkfinder.reading.semantics import constant_details
 from quirkfinder.reading.shapes import Shape, body_shapes, prefix_shapes
@@ -26,10 +26,9 @@ _TYPES = {"i64": np.int64, "i32": np.int32, "i8": np.int8}
 
 @dataclass(slots=True)
 class _Compiled:
-    """The machine code and what keeps it alive."""
+    """The machine code, and the program of its interpreter."""
 
-    parse: Parse
-    engine: Any
+    parse: MachineCode
     words: NDArray[np.int64]
     pool: NDArray[np.uint8]
 
@@ -49,7 +48,7 @@ def compiled() -> _Compiled:
     """The machine code for the shapes of the grammars.  Raises NativeUnavailableError."""
     bodies = body_shapes()
     words, pool = encode(build(llvm_ir.split(bodies)[1])).arrays()
-    return _Compiled(*machine_code(llvm_ir.module(prefix_shapes(), bodies)), words, pool)
+    return _Compiled(machine_code(llvm_ir.module(prefix_shapes(), bodies)), words, pool)
 
 
 @dataclass(slots=True)

@@ -18,10 +18,10 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_code_is_kept_and_used_again(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert machine_code(MODULE)[0](0, 42, 0) == 42
+    assert machine_code(MODULE)(0, 42, 0) == 42
     (kept,) = cache.iterdir()
     monkeypatch.setattr("quirkfinder.reading.machine_code._compiled", lambda *_: pytest.fail("compiled again"))
-    assert machine_code(MODULE)[0](0, 43, 0) == 43
+    assert machine_code(MODULE)(0, 43, 0) == 43
     assert kept.stat().st_mode & 0o077 == 0
 
 
@@ -31,21 +31,21 @@ def test_a_damaged_cache_is_not_used(cache: Path) -> None:
     content = bytearray(kept.read_bytes())
     content[-1] ^= 1
     kept.write_bytes(content)
-    assert machine_code(MODULE)[0](0, 44, 0) == 44
+    assert machine_code(MODULE)(0, 44, 0) == 44
     kept.write_bytes(b"")
-    assert machine_code(MODULE)[0](0, 45, 0) == 45
+    assert machine_code(MODULE)(0, 45, 0) == 45
 
 
 def test_another_module_replaces_the_old_one(cache: Path) -> None:
     machine_code(MODULE)
-    assert machine_code(MODULE.replace("%length\n", "7\n"))[0](0, 0, 0) == 7
+    assert machine_code(MODULE.replace("%length\n", "7\n"))(0, 0, 0) == 7
     assert len(list(cache.iterdir())) == 1
 
 
 def test_no_cache_folder_is_no_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
-    assert machine_code(MODULE)[0](0, 46, 0) == 46
+    assert machine_code(MODULE)(0, 46, 0) == 46
 
 
 def test_what_llvm_cannot_read_is_told(cache: Path) -> None:
