@@ -5,6 +5,7 @@ Everything is bounded: a log of any length gives at most some thousand rows.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -12,11 +13,13 @@ import polars as pl
 
 from quirkfinder.card.model import Bar, Card
 from quirkfinder.corpus.partial import Word
-from quirkfinder.events import region_name
+from quirkfinder.events import EVENTS, region_name
 
 #: Distinct addresses of one region above which it is memory (a frame buffer) and kept by page.
 MOST_REGISTERS = 4096
 PAGE = 4096
+#: Registers and pages of a run that are kept, those that it touched first.
+MOST_ROWS = 16 * MOST_REGISTERS
 #: Distinct values of a register that are kept; of more only the fact.
 MOST_VALUES = 8
 #: Hashes in a sketch: the estimate of a likeness is off by about 1 / sqrt(SKETCH).
@@ -102,62 +105,62 @@ def likeness(one: Iterable[int], other: Iterable[int]) -> float:
     return sum(1 for value in union if value in both) / len(union) if union else 0.0
 
 
+#: Kinds of events that say where things lie or when interrupts came, which differs between any two runs.
+_OF_THE_MACHINE = [*(event for event in EVENTS if event.startswith("listener_")), "user_memory", "bar_map", "bar_unmap"]
+_OF_THE_MACHINE += ["interrupt", "msi_interrupt"]
+
+
 def register_uses(events: pl.DataFrame, cards: tuple[Card, ...]) -> list[RegisterUse]:
     """The rows for all devices of a trace, ordered by first line; events without a device count too."""
-    found: list[RegisterUse] = []
     names = {card.name: card for card in cards}
-    frame = events.lazy().select(
-        pl.col("device").cast(pl.String).fill_null(""),
-        pl.col("event").cast(pl.String),
-        pl.col("region").fill_null(-1),
-        "address",
-        pl.col("detail").cast(pl.String).fill_null(""),
-        "value",
-        "input",
-        "line",
+    return [_use(row, names.get(row["device"] or "")) for row in _grouped(events).iter_rows(named=True)]
+
+
+def _grouped(events: pl.DataFrame) -> pl.DataFrame:
+    """One row a register: the keys of `RegisterUse`, accesses, first input and line, first distinct values."""
+    frame = (
+        events.lazy()
+        .with_row_index("row")
+        .filter(~pl.col("event").is_in(_OF_THE_MACHINE))
+        .select("row", "device", "event", pl.col("region").fill_null(-1), "address", "detail", "value")
     )
-    frame = frame.filter(~pl.col("event").str.contains("listener_|user_memory|bar_(un)?map|interrupt|msi_interrupt"))
     wide = (
         frame.group_by("device", "region")
-        .agg(pl.col("address").n_unique() > MOST_REGISTERS)
-        .rename({"address": "page"})
+        .agg((pl.col("address").n_unique() > MOST_REGISTERS).alias("page"))
+        .filter("page")
     )
-    paged = frame.join(wide, on=["device", "region"]).with_columns(
-        pl.when("page").then(pl.col("address") // PAGE * PAGE).otherwise("address").alias("address")
+    paged = frame.join(wide, on=["device", "region"], how="left", nulls_equal=True).with_columns(
+        pl.col("page").fill_null(False),
+        pl.when("page").then(pl.col("address") // PAGE * PAGE).otherwise("address").alias("address"),
+        pl.when("page").then(None).otherwise("value").alias("value"),
     )
     keys = ["device", "event", "region", "address", "detail", "page"]
-    grouped = (
-        paged.group_by(keys)
-        .agg(
-            pl.len().alias("accesses"),
-            pl.col("input").first(),
-            pl.col("line").first(),
-            pl.col("value").drop_nulls().unique(maintain_order=True).head(MOST_VALUES + 1).alias("values"),
-        )
-        .sort("input", "line", *keys)
-        .head(16 * MOST_REGISTERS)
-        .collect()
+    # Values first, by themselves: a list of all values of a register would be as long as the log.
+    once = paged.group_by(*keys, "value").agg(pl.len().alias("accesses"), pl.col("row").min())
+    registers = once.group_by(keys).agg(
+        pl.col("accesses").sum(),
+        pl.col("row").min(),
+        pl.col("value").sort_by("row").drop_nulls().head(MOST_VALUES + 1).alias("values"),
     )
-    for row in grouped.iter_rows(named=True):
-        card = names.get(row["device"])
-        # The mapping of a BAR moves with the machine: its addresses say nothing about the card's state.
-        kept = [] if row["page"] else [symbol(value, card) for value in row["values"][:MOST_VALUES]]
-        found.append(
-            RegisterUse(
-                device=row["device"],
-                event=row["event"],
-                region="" if row["region"] < 0 else region_name(row["region"]),
-                address=row["address"] or 0,
-                detail=row["detail"],
-                accesses=row["accesses"],
-                file=row["input"],
-                line=row["line"],
-                values=tuple(dict.fromkeys(kept)),
-                more=not row["page"] and len(row["values"]) > MOST_VALUES,
-                page=row["page"],
-            )
-        )
-    return found
+    kept = registers.sort("row", *keys).head(MOST_ROWS).collect()
+    places = events.select("input", "line")[kept["row"].to_list()] if kept.height else events.select("input", "line")
+    return kept.hstack(places.head(kept.height)).with_columns(pl.col("device", "event", "detail").cast(pl.String))
+
+
+def _use(row: dict[str, Any], card: Card | None) -> RegisterUse:
+    return RegisterUse(
+        device=row["device"] or "",
+        event=row["event"],
+        region="" if row["region"] < 0 else region_name(row["region"]),
+        address=row["address"] or 0,
+        detail=row["detail"] or "",
+        accesses=row["accesses"],
+        file=row["input"],
+        line=row["line"],
+        values=tuple(symbol(value, card) for value in row["values"][:MOST_VALUES]),
+        more=len(row["values"]) > MOST_VALUES,
+        page=row["page"],
+    )
 
 
 def symbol(value: int, card: Card | None) -> str:

@@ -242,3 +242,9 @@ class Joined:
     unassigned: tuple[UnassignedRow, ...] = ()
     quirks: tuple[QuirkRow, ...] = ()
     documents: tuple[DocumentRow, ...] = ()
+
+    def _repr_markdown_(self) -> str:
+        """What the corpus taught, as a cell of a notebook shows it."""
+        from quirkfinder.corpus.showing import show_corpus
+
+        return show_corpus(self, "markdown")
