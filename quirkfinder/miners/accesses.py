@@ -112,7 +112,7 @@ def device_accesses(events: pl.DataFrame, machine: Machine, card: Card, *, with_
         .with_row_index("row")
         .filter(pl.col("event").is_in(kinds) & mine)
         .filter((pl.col("region") < 6) | (pl.col("region") == VGA))
-        .filter((pl.col("region") != CONFIG) & pl.col("address").is_not_null() & pl.col("value").is_not_null())
+        .filter((pl.col("region") != CONFIG) & (pl.col("address") <= _OFFSET_MASK) & pl.col("value").is_not_null())
         .select(
             pl.col("row").cast(pl.Int64),
             "region",

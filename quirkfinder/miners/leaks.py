@@ -52,6 +52,7 @@ def discover_leaks(scene: Scene, owned: Flags) -> list[Leak]:
     free = np.flatnonzero(~accesses.write & ~owned)
     reads = accesses.take(free)
     chance = _chance(reads)
+    words = _chance(reads.take(reads.size == 2), free=0.0)
     ports = any(bar.kind == "io" for bar in scene.card.bars)
     found: dict[tuple[int, int], Leak] = {}
     for bar in scene.card.bars:
@@ -61,6 +62,8 @@ def discover_leaks(scene: Scene, owned: Flags) -> list[Leak]:
             strong = leak.bits - chance >= (STRONG if leak.shift == 0 else _SHIFTED)
             weak = leak.shift == 0 and leak.bits - chance >= _WEAK
             believed = bar.index in scene.touched and leak.shift == 0 and leak.bits >= _FLAGS
+            if leak.size == 2:  # sixteen bits agree by chance where many words are read
+                strong = bar.index in scene.touched or leak.bits - words >= _SHIFTED
             if not (strong or weak or believed or leak.size == 1):
                 continue
             known = found.get((leak.place, bar.index))
@@ -70,10 +73,10 @@ def discover_leaks(scene: Scene, owned: Flags) -> list[Leak]:
     return [*leaks, *_upper_halves(scene.registers, leaks)]
 
 
-def _chance(reads: Accesses) -> float:
+def _chance(reads: Accesses, free: float = _FREE_BITS) -> float:
     """Bits that comparing many values takes from every agreement: the more values, the likelier a chance hit."""
     compared = len(distinct(reads.place, reads.value))
-    return max(0.0, float(np.log2(max(1, compared))) - _FREE_BITS)
+    return max(0.0, float(np.log2(max(1, compared))) - free)
 
 
 def _one_bar_each(leaks: list[Leak]) -> list[Leak]:

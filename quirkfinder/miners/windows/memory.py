@@ -17,6 +17,7 @@ from quirkfinder.miners.windows.uses import Uses
 #: direct accesses of equal value that are looked at for each use; more mean that the value is common
 _MOST_PARTNERS = 16
 _MOST_VOTES = 4_000_000
+_LEAST_VALUES = 3  # that must agree
 _STREAMED = 6  # values that must agree where one address serves them all
 
 
@@ -28,6 +29,7 @@ class Memory:
     sizes: Mapping[int, int]  # bytes by region
     voters: Ints
     values: Words  # of the voters
+    echoes: Ints  # rows of reads that return what the guest had written to the same register, whatever the address
 
     @property
     def accesses(self) -> Accesses:
@@ -44,7 +46,8 @@ def direct_memory(registers: Registers, sizes: Mapping[int, int]) -> Memory:
         seen = int(accesses.offset[region == index].max()) + 4
         known.setdefault(index, 1 << max(8, (seen - 1).bit_length()))
     at = at[np.argsort(accesses.value[at], kind="stable")]
-    return Memory(registers, known, at, accesses.value[at])
+    echoes = accesses.row[written_before(accesses)]
+    return Memory(registers, known, at, accesses.value[at], echoes)
 
 
 def memory_targets(uses: Uses, memory: Memory, reaches: Sequence[Reach], own: frozenset[int]) -> Iterator[Target]:
@@ -53,7 +56,7 @@ def memory_targets(uses: Uses, memory: Memory, reaches: Sequence[Reach], own: fr
     if not len(index):
         return
     place = memory.accesses.place[partner]
-    echo = written_before(replace(uses.data, place=np.zeros_like(uses.data.place)))  # whatever the address was
+    echo = np.isin(uses.data.row, memory.echoes)
     for space in {region_of(p) for p in np.unique(place).tolist()}:
         base = place_of(space, 0)
         votes = (place >= base) & (place < place_of(space + 1, 0))
@@ -100,7 +103,7 @@ def _of_deltas(
         agreed = agreement(direct, uses.data.take(members), location, join.echo[members])
         supporting = np.isin(uses.data.row[members], agreed.mapped_rows)
         addresses = len(np.unique(uses.address[members[supporting]]))
-        if not agreed.holds or (addresses < 2 and agreed.values < _STREAMED):
+        if not agreed.holds or agreed.values < (_LEAST_VALUES if addresses > 1 else _STREAMED):
             continue
         width = int(uses.data.size[members[supporting]].max())
         shape = shape_of(uses.address[members[supporting]], model.reach.scale, delta, width, size)
