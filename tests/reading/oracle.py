@@ -89,7 +89,7 @@ def prefix(text: bytes) -> tuple[Shape, dict[str, str], int] | None:
     line = text.decode("latin-1")
     for name in PREFIX_GRAMMARS:
         for rule in grammar(name).options.start:
-            for end in range(min(len(line), 120), 0, -1):
+            for end in range(len(line), 0, -1):
                 found = rule_of(name, rule, line[:end])
                 for shape in (s for s in prefix_shapes() if s.grammar == name and s.rule == rule):
                     for pairs in found:
