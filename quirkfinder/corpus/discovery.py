@@ -60,7 +60,7 @@ class Bundle:
 
 @dataclass(frozen=True, slots=True)
 class Discovery:
-    """`files`: everything looked at, by path; `problems`: files that could not be opened; `roots`: the folders."""
+    """`files`: everything looked at, by path; `problems`: what could not be opened; `roots`: the folders."""
 
     bundles: tuple[Bundle, ...]
     files: dict[str, FileState]
@@ -80,26 +80,33 @@ def discover(
     files: dict[str, FileState] = {}
     bundles: dict[str, Bundle] = {}
     roots = []
+    closed: list[str] = []
     for folder in folders:
         root = Path(folder).resolve()
         if not root.exists():
             raise NoUsableInput(f"{folder}: there is no such folder", "name folders with bundles or logs in them")
         roots.append(str(root))
-        for place, names in _walk(root, leave_out):
+        for place, names in _walk(root, leave_out, closed):
             states = [_state(place / name, remembered) for name in sorted(names)]
             files |= {state.path: state for state in states}
             for bundle in _bundles(root, place, states, files):
                 bundles.setdefault(bundle.path, bundle)
-    problems = tuple(state.problem for _, state in sorted(files.items()) if state.problem)
+    unread = [state.problem for _, state in sorted(files.items()) if state.problem]
+    problems = (*sorted(set(closed)), *unread)
     ordered = tuple(sorted(bundles.values(), key=lambda bundle: (bundle.name, bundle.path)))
     return Discovery(ordered, files, problems, tuple(sorted(set(roots))))
 
 
-def _walk(root: Path, leave_out: Path | None) -> Iterator[tuple[Path, list[str]]]:
+def _walk(root: Path, leave_out: Path | None, closed: list[str]) -> Iterator[tuple[Path, list[str]]]:
+    """Folders with the names of their files; `closed` gets a sentence for each folder that cannot be read."""
+
+    def cannot(error: OSError) -> None:
+        closed.append(f"{error.filename}: {error.strerror or error}")
+
     if root.is_file():
         yield root.parent, [root.name]
         return
-    for place, folders, names in os.walk(root):
+    for place, folders, names in os.walk(root, onerror=cannot):
         folders[:] = sorted(f for f in folders if not f.startswith(".") and Path(place, f) != leave_out)
         kept = [name for name in names if not name.startswith(".") and Path(place, name).is_file()]
         if kept and Path(place) != leave_out:
@@ -127,6 +134,7 @@ def _bundles(root: Path, place: Path, states: list[FileState], files: dict[str, 
         states = [files[state.path] for state in states]
         traces = looked
     inventory = any(state.role in ("host", "guest") for state in states)
+    states = [state for state in states if not state.problem]
     loose = root.is_file() or (place == root and len(states) == 1)
     if traces and not loose and is_one_run(traces, inventory=inventory):
         yield Bundle(_name(root, place), str(place), tuple(states))
@@ -176,4 +184,5 @@ def _name(root: Path, path: Path) -> str:
     """`traces/radeon` for the bundle radeon below a mined folder that is named traces."""
     above = root.parent.parent if root.is_file() else root.parent
     base = above if above != root else root
-    return path.relative_to(base).as_posix()
+    name = path.relative_to(base).as_posix()
+    return name.encode("utf-8", "backslashreplace").decode()  # file names are bytes, and need not be text

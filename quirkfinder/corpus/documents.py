@@ -55,7 +55,7 @@ def _device(card: CardRuns, name: str, against: Sequence[ContradictionRow]) -> D
     for observation in card.observations:
         for bar in observation.device.bars:
             bars.setdefault(bar.index, []).append(bar)
-    addresses = {o.run.partial.devices[0].name for o in card.observations}
+    addresses = {o.device.host_address for o in card.observations}
     texts = [text for o in card.observations for text in o.device.contradictions]
     return DeviceRecord(
         name=name,

@@ -54,6 +54,7 @@ class RunDevice:
 
     name: str
     bars: tuple[RunBar, ...]
+    host_address: str | None = None
     vendor: int | None = None
     device: int | None = None
     subvendor: int | None = None

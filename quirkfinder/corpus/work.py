@@ -183,6 +183,7 @@ def _device(card: Card, events: pl.DataFrame, told: dict[int, int], quoting: _Qu
     return RunDevice(
         name=card.name,
         bars=tuple(bars),
+        host_address=card.host_address,
         vendor=card.vendor,
         device=card.device,
         subvendor=card.subvendor,

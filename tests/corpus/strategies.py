@@ -109,7 +109,7 @@ def devices(draw: st.DrawFn, name: str) -> RunDevice:
         )
         for index in (0, 2)
     )
-    return RunDevice(name, bars, vendor, device, 0x174B, 0x3000, 0x030000, accesses=draw(st.integers(0, 9)))
+    return RunDevice(name, bars, None, vendor, device, 0x174B, 0x3000, 0x030000, accesses=draw(st.integers(0, 9)))
 
 
 @st.composite

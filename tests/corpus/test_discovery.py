@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from quirkfinder.corpus import load_joined, mine
 from quirkfinder.corpus.discovery import Discovery, FileState, discover, is_one_run
 from quirkfinder.corpus.store import Store
 from tests.conftest import CORPUS, shared
@@ -114,3 +115,29 @@ def test_order_does_not_matter_and_no_device_starts_twice_in_a_run(
     started = [name for trace in traces for name in trace.starts or ()]
     if len(traces) > 1 and len(started) != len(set(started)):
         assert not one
+
+
+def test_what_cannot_be_opened_is_told_and_the_rest_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = bundle(tmp_path / "t" / "run")
+    (run / "other.txt").write_text("x")
+    opened = Path.open
+
+    def refusing(path: Path, *args: str, **options: str) -> object:
+        if path.name == "other.txt":
+            raise PermissionError(13, "Permission denied", str(path))
+        return opened(path, *args, **options)
+
+    monkeypatch.setattr(Path, "open", refusing)
+    found = discover([tmp_path / "t"], {})
+    assert names(found) == ["t/run"]
+    assert found.problems == (f"{run}/other.txt: Permission denied",)
+    assert [Path(file.path).name for file in found.bundles[0].files] == ["lspci.txt", "qemu.log"]
+
+
+def test_names_that_are_no_text(tmp_path: Path) -> None:
+    """File names are bytes on Linux; such a log is mined, and the store stays readable."""
+    bundle(tmp_path / "t" / "run\udcff")
+    mine([tmp_path / "t"], tmp_path / "store", jobs=0)
+    [run] = load_joined(tmp_path / "store").runs
+    assert run.run == "t/run\\udcff"
+    assert mine([tmp_path / "t"], tmp_path / "store", jobs=0).problems == ()
