@@ -257,3 +257,10 @@ class QuirkDefinition:
     def mechanisms(self) -> tuple[Window | Mirror | Leak | Sink, ...]:
         """Every quirk of the device in the order of the file."""
         return (*self.windows, *self.mirrors, *self.leaks, *self.sinks)
+
+    def _repr_html_(self) -> str:
+        """As a cell of a notebook shows it: its file."""
+        from quirkfinder.definition.writing import dump
+        from quirkfinder.rendering.cells import text_cell
+
+        return text_cell(dump(self))

@@ -95,6 +95,12 @@ class Finding:
     known_quirk: dict[str, Any] | None = None
     cost: dict[str, Any] | None = None
 
+    def _repr_html_(self) -> str:
+        """As a cell of a notebook shows it."""
+        from quirkfinder.rendering.cells import finding_cell
+
+        return finding_cell(self)
+
 
 @dataclass(frozen=True, slots=True)
 class CaptureProblem:
@@ -147,3 +153,15 @@ class Findings:
         from quirkfinder.findings.decode import load
 
         return load(path)
+
+    def _repr_html_(self) -> str:
+        """As a cell of a notebook shows it: the verdict, the BARs and a line for each finding."""
+        from quirkfinder.rendering.cells import findings_cell
+
+        return findings_cell(self)
+
+    def _repr_markdown_(self) -> str:
+        """The whole report, for notebooks that prefer Markdown."""
+        from quirkfinder.rendering.markdown import markdown
+
+        return markdown(self)

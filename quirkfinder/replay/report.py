@@ -116,6 +116,12 @@ class ReplayReport:
         order: tuple[Verdict, ...] = ("refuted", "not refuted", "proven")
         return min(found, key=order.index) if found else None
 
+    def _repr_html_(self) -> str:
+        """As a cell of a notebook shows it."""
+        from quirkfinder.rendering.cells import replay_cell
+
+        return replay_cell(self)
+
     def to_dict(self) -> dict[str, Any]:
         """The report for JSON: addresses and values are integers."""
         return {"schema": "quirkfinder.replay/1", **asdict(self)}

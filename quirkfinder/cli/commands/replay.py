@@ -33,15 +33,11 @@ def add(commands: Commands) -> None:
 def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
     check_target(arguments.output)
     definitions = _definitions(arguments.definition)
-    from quirkfinder.analysis import study
     from quirkfinder.findings.encode import json_text
-    from quirkfinder.replay import replay
+    from quirkfinder.replaying import replay_trace
 
     with terminal.progress() as progress:
-        # The cards of an analysis know host addresses that only the trace tells.
-        found = study(arguments.paths, progress=progress)
-        progress("replaying")
-        report = replay(definitions, found.events, found.machine)
+        report = replay_trace(definitions, arguments.paths, progress=progress)
     if not report.devices:
         raise NoUsableInput("no device of the trace is one that the quirks are for", _wanted(definitions))
     write(json_text(report.to_dict()) if arguments.format == "json" else report.to_text(), arguments.output)
