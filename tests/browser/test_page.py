@@ -7,10 +7,12 @@ from pathlib import Path
 import pytest
 
 from quirkfinder.analysis import analyze
+from quirkfinder.corpus import load_findings, load_joined, mine
 from quirkfinder.findings.document import Findings
 from quirkfinder.rendering.page import html
 from tests.browser.chromium import Tab
 from tests.conftest import corpus_trace
+from tests.documents import example
 
 #: Left edge, whole width and visible width of the timeline, and what is said of the zoom.
 _ZOOM = """(() => { const s = document.querySelector('.scroll');
@@ -191,4 +193,33 @@ def test_a_hostile_log_is_only_text(save: Save, tab: Tab, tmp_path: Path) -> Non
     assert tab.value("document.querySelectorAll('img, b').length") == 0
     assert tab.value("document.scripts.length") == 1
     assert tab.value("document.title") != "taken"
+    quiet(tab, path)
+
+
+def test_the_page_of_a_store_leads_to_its_cards(tab: Tab, tmp_path: Path) -> None:
+    store, path = tmp_path / "store", tmp_path / "page.html"
+    mine([corpus_trace("ati-leak"), corpus_trace("ati-onetoone")], store, jobs=0)
+    path.write_text(html(*load_findings(store), stores=[load_joined(store)]), encoding="utf-8")
+    tab.open(path)
+    shown = tab.value(_TEXT)
+    assert "What the corpus taught" in shown
+    looks = "[...document.querySelectorAll('td.cell')].map(c => c.className + ' ' + c.firstChild.textContent)"
+    assert {"cell same works by accident", "cell nothing missed: 4 accesses"} <= set(tab.value(looks))
+    tab.click("a[href='#r0']")
+    assert tab.value("location.hash") == "#r0"
+    quiet(tab, path)
+
+
+def test_a_page_about_much_opens_and_zooms(tab: Tab, tmp_path: Path) -> None:
+    """As many cells and marks as a page ever has."""
+    data = example()
+    row = [[i, i % 64, 1, 1] for i in range(9000)]
+    data["statistics"]["timeline"][0]["series"][1]["rows"] = row
+    line = {"input": 0, "line": 5, "text": "x" * 390, "note": "y" * 200}
+    data["findings"] = [data["findings"][0] | {"id": f"window/{i}", "evidence": [line] * 60} for i in range(300)]
+    path = tmp_path / "page.html"
+    path.write_text(html(Findings.from_dict(data)), encoding="utf-8")
+    tab.open(path)
+    tab.click("button.evidence")
+    assert zoom(tab)[3] == "64 times"
     quiet(tab, path)
