@@ -90,6 +90,8 @@ def _map(document: Findings, device: DeviceRecord, bars: list[BarRecord], label:
         for heading, x in (("tells a host address", _DOOR), ("on the host", _HOST), ("in the guest", _GUEST))
         if doors or x != _DOOR
     ]
+    for x, known in ((_HOST, [bar.host for bar in bars]), (_GUEST, [bar.guest for bar in bars])):
+        parts += [] if any(address is not None for address in known) else [svg.text("not known", x, _TOP + 14)]
     parts += [_block(bar, bar.host, scale, _HOST, "host") for bar in bars if bar.host is not None]
     parts += [_block(bar, bar.guest, scale, _GUEST, "guest") for bar in bars if bar.guest is not None]
     told = {bar.index for door in doors for bar in bars if _names(door, bar)}

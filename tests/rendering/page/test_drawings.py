@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from quirkfinder.findings.document import BarRecord, DeviceRecord, Findings
 from quirkfinder.rendering.page.axis import GAP, axis
 from quirkfinder.rendering.page.maps import ending, maps
+from quirkfinder.rendering.page.marks import marks
 from quirkfinder.rendering.page.timeline import _merged, timelines
 from quirkfinder.rendering.page.window import window_diagram
 from quirkfinder.rendering.view import view
@@ -131,3 +132,56 @@ def test_a_window_shows_its_registers_and_targets() -> None:
 
 def test_a_finding_without_registers_has_no_diagram() -> None:
     assert window_diagram(example_findings().findings[3]) == ""
+
+
+def findings_at(*lines: list[int]) -> Findings:
+    """A document with a window on BAR4 for each list of lines of evidence."""
+    data = example()
+    windows = [data["findings"][0] | {"id": f"window/{i}", "evidence": _evidence(at)} for i, at in enumerate(lines)]
+    data["findings"] = windows
+    return Findings.from_dict(data)
+
+
+def _evidence(lines: list[int]) -> Json:
+    return [{"input": 0, "line": line} for line in lines]
+
+
+def marks_of(document: Findings, lines: int) -> list[tuple[str, float, float]]:
+    """What each mark says, its place in per cent of the log with the pixels it is moved by, and its height."""
+    drawn = marks(view(document).claims, 0, lines, [("0000:01:00.0", "bar4", 100.0)], "r0")
+    found = []
+    for mark in drawn:
+        told = re.search("<title>finding (.*?): ", mark)
+        place = re.search(r'cx="([\d.]+)%" cy="([\d.]+)"', mark)
+        moved = re.search(r"translate\((-?\d+),0\)", mark)
+        assert told
+        assert place
+        found.append((told[1], float(place[1]) + (float(moved[1]) * 1000 if moved else 0), float(place[2])))
+    return found
+
+
+def test_lines_too_near_to_tell_apart_share_a_mark_that_counts_them() -> None:
+    told = [mark[0] for mark in marks_of(findings_at([10, 11, 12, 5000]), 10000)]
+    assert told == ["1, 3 lines of evidence from 10 to 12", "1, line 5000"]
+
+
+@given(st.lists(st.integers(1, 1000), min_size=1, max_size=12))
+@settings(deadline=None)
+def test_marks_of_several_findings_never_lie_on_each_other(at: list[int]) -> None:
+    drawn = marks_of(findings_at(*([line] for line in at)), 1000)
+    assert len(drawn) == len(at)
+    assert len({(place, height) for _, place, height in drawn}) == len(at)
+
+
+def test_a_map_says_which_finding_a_register_is_and_what_became_of_its_address() -> None:
+    document = example_findings()
+    picture = dict(maps(document, document.devices[0]))["Memory"]
+    assert ">1. bar4+0x4<" in picture
+    assert ">1:1 accident<" in picture
+    assert ">BAR5<" in picture
+
+
+def test_a_side_that_nobody_knows_is_said_to_be_unknown() -> None:
+    device = DeviceRecord("0000:01:00.0", (bar(0, None, 0x8000),))
+    ((_, picture),) = maps(without_leaks(), device)
+    assert picture.count(">not known<") == 1
