@@ -13,6 +13,7 @@ from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExe
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from importlib import import_module
+from multiprocessing import resource_tracker
 from typing import Any, TypeVar
 
 from quirkfinder.corpus.work import Job, Outcome, run_job
@@ -157,7 +158,8 @@ def _processes(width: int) -> Executor:
 
 
 def _started() -> None:
-    """In a new process: a parent that is gone ends it."""
+    """In a new process: an interrupt is the parent's to answer, and a parent that is gone ends it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = multiprocessing.parent_process()
     if parent is not None:
         threading.Thread(target=_follow, args=(parent,), daemon=True).start()
@@ -170,7 +172,8 @@ def _follow(parent: Any) -> None:  # noqa: ANN401 - the type of parent_process()
 
 @contextmanager
 def _interrupts_held() -> Iterator[None]:
-    """Processes started inside never see an interrupt of the terminal, which is the parent's to answer."""
+    """Processes started inside never see an interrupt of the terminal, not even while they import."""
+    resource_tracker.ensure_running()  # the first process would start it, and it lets interrupts through again
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield

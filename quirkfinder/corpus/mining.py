@@ -18,7 +18,7 @@ from quirkfinder.corpus.discovery import Bundle, Discovery, discover
 from quirkfinder.corpus.executors import Pool, pool, run_all
 from quirkfinder.corpus.join import join, tables
 from quirkfinder.corpus.partial import Partial, Run
-from quirkfinder.corpus.store import Memory, Session, Source, Store, Tables
+from quirkfinder.corpus.store import Memory, Session, Source, Store, Tables, is_store
 from quirkfinder.corpus.work import Job, Outcome, bundle_digest
 from quirkfinder.errors import NoUsableInput, UsageError
 
@@ -77,14 +77,14 @@ def mine(
     Raises NoUsableInput where a folder does not exist or nothing in them is a trace; UsageError where `store` is a
     folder of something else.
     """
-    target = Store.create(store)
     tell = progress or _silent
     tell(Progress("looking for traces"))
-    memory = target.memory()
-    found = discover(folders, memory.files, leave_out=target.path)
+    memory = Store.create(store).memory() if is_store(store) else Memory({}, {})
+    found = discover(folders, memory.files, leave_out=Path(store).resolve())
     if not found.bundles and not memory.sources:
         named = "; ".join(found.problems) or f"no trace below {', '.join(str(folder) for folder in folders)}"
         raise NoUsableInput(named, "`quirkfinder capture` says how to record one")
+    target = Store.create(store)
     with target.session() as session:
         mining = _Mining(session, found, memory, tell)
         try:

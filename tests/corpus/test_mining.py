@@ -147,6 +147,7 @@ def test_nothing_to_mine(tmp_path: Path) -> None:
         mine([tmp_path / "empty"], tmp_path / "store", jobs=0)
     with pytest.raises(NoUsableInput, match="there is no such folder"):
         mine([tmp_path / "missing"], tmp_path / "store", jobs=0)
+    assert not (tmp_path / "store").exists()
 
 
 def test_an_interrupt_keeps_what_was_finished(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
