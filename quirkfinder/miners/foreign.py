@@ -47,7 +47,12 @@ def foreign_findings(scene: Scene, owned: Flags) -> Iterator[Finding]:
     for told in _tellers(scene, owned):
         reach = pl.when(pl.col("event") == _FAULT).then(_CARD_REACH).otherwise(_GUEST_REACH)
         near = strays.filter((pl.col("address") >= told.base) & (pl.col("address") - told.base < reach))
-        if near.height and not used & set(near["row"].to_list()):
+        around = strays.filter(
+            (pl.col("address") >= told.base - min(told.base, _CARD_REACH))
+            & (pl.col("address") < told.base + _CARD_REACH)
+        )
+        # where accesses to nothing are everywhere, some lie behind any number
+        if 2 * near.height > around.height and not used & set(near["row"].to_list()):
             used.update(near["row"].to_list())
             yield _memory_leak(scene, told, near)
     yield from _unexplained(scene, strays.filter(~pl.col("row").is_in(list(used))))
