@@ -77,13 +77,23 @@ def _plain(stage: str) -> str:
 
 def _start() -> "RichProgress":
     from rich.console import Console
-    from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import (
+        BarColumn,
+        Progress,
+        SpinnerColumn,
+        TaskProgressColumn,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
 
     display = Progress(
         SpinnerColumn(),
         TextColumn("{task.description}", markup=False),
         BarColumn(bar_width=30),
         TaskProgressColumn(show_speed=True),
+        TimeElapsedColumn(),  # all that can be told of a stage that does not know how much it has to do
+        TextColumn("left", style="dim"),
         TimeRemainingColumn(),
         console=Console(stderr=True),
         transient=True,
