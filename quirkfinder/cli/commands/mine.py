@@ -3,7 +3,7 @@
 import argparse
 from typing import TYPE_CHECKING
 
-from quirkfinder.cli.mining import Told
+from quirkfinder.cli.mining import telling
 from quirkfinder.cli.output import write
 from quirkfinder.cli.parser import Commands
 from quirkfinder.cli.terminal import Terminal
@@ -49,13 +49,13 @@ def add(commands: Commands) -> None:
 def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
     from quirkfinder.corpus import mine
 
-    with terminal.progress() as display:
+    with telling(terminal) as told:
         mined = mine(
             arguments.folders,
             arguments.output,
             jobs=arguments.jobs,
             cluster=arguments.cluster,
-            progress=Told(terminal, display),
+            progress=told,
         )
     for failure in mined.failures:
         terminal.say(f"used in part: {failure}")
