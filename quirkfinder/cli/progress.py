@@ -15,7 +15,7 @@ _PAUSE = 0.1  # seconds between two updates
 class Progress:
     """Called with `(stage, done, total)` as often as the work likes; `total` is None where it is not known.
 
-    `done` and `total` are of any unit that grows evenly with the work, such as bytes read.  A timer brings up the
+    `done` and `total` are bytes read.  A timer brings up the
     display, so that a stage that says nothing for a minute is seen as well.
     """
 
@@ -77,26 +77,34 @@ def _plain(stage: str) -> str:
 
 def _start() -> "RichProgress":
     from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        Progress,
-        SpinnerColumn,
-        TaskProgressColumn,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
+    from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, Task, TaskProgressColumn, TextColumn
+    from rich.text import Text
+
+    class Time(ProgressColumn):
+        """Rate and time left; where a stage does not know how much it has to do, the time it has taken."""
+
+        def render(self, task: Task) -> Text:
+            if task.total is None:
+                return Text(f"{clock_time(task.elapsed or 0)} so far")
+            rate = "" if task.speed is None else f"{task.speed / 1e6:.1f} MB/s"
+            left = "" if task.time_remaining is None else f"{clock_time(task.time_remaining)} left"
+            return Text(", ".join(part for part in (rate, left) if part))
 
     display = Progress(
         SpinnerColumn(),
         TextColumn("{task.description}", markup=False),
         BarColumn(bar_width=30),
-        TaskProgressColumn(show_speed=True),
-        TimeElapsedColumn(),  # all that can be told of a stage that does not know how much it has to do
-        TextColumn("left", style="dim"),
-        TimeRemainingColumn(),
+        TaskProgressColumn(),
+        Time(),
         console=Console(stderr=True),
         transient=True,
     )
     display.start()
     return display
+
+
+def clock_time(seconds: float) -> str:
+    """`1:02:03`, `2:03`."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
