@@ -10,7 +10,7 @@ from quirkfinder.corpus.results import Joined
 from quirkfinder.findings import Findings
 from tests.corpus.strategies import corpora
 
-few = settings(max_examples=60, deadline=None)
+few = settings(max_examples=30, deadline=None)
 
 
 @few

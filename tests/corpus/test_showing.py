@@ -19,7 +19,7 @@ from quirkfinder.corpus.teaching import teaching
 from tests.corpus.strategies import corpora
 from tests.documents import texts
 
-few = settings(max_examples=40, deadline=None)
+few = settings(max_examples=20, deadline=None)
 
 
 def spoilt(value: Any, text: str) -> Any:  # noqa: ANN401 - any field's value
