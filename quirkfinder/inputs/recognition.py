@@ -14,7 +14,7 @@ EVENT_NAME = re.compile(
     rb"vfio_|vfio:|Invalid (?:read|write|access) at addr|Unassigned mem|memory_region_|pci_update_mappings"
     rb"|cpu_in |cpu_out |kvm_set_user_memory|unused (?:in|out)[bwl]|kvm_mmio|kvm_pio|map: IOMMU:|DMAR:|AMD-Vi:"
 )
-_CANDIDATE = re.compile(rb"[^\n]*(?:" + EVENT_NAME.pattern + rb")[^\n]*")
+_CANDIDATE = re.compile(rb"^[^\n]*(?:" + EVENT_NAME.pattern + rb")[^\n]*", re.MULTILINE)
 #: Lines of the head to try, and candidates further on.
 _TRIES = 2000
 

@@ -109,6 +109,7 @@ def test_only_registers_of_this_device_are_accesses() -> None:
         {"event": "region_read", "device": DEVICE, "region": 9, "address": 0, "size": 4, "value": 1},
         {"event": "config_read", "device": DEVICE, "region": CONFIG, "address": 0, "size": 4, "value": 1},
         {"event": "region_read", "device": DEVICE, "region": 0, "address": 0, "size": 4, "value": None},
+        {"event": "region_read", "device": DEVICE, "region": 0, "address": 1 << 63, "size": 4, "value": 1},
         {"event": "unassigned_read", "address": 0xFE000000, "size": 4, "value": 1},
     ]
     machine = machine_of(Function(), {})
