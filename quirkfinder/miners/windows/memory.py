@@ -56,12 +56,20 @@ def memory_targets(uses: Uses, memory: Memory, reaches: Sequence[Reach], own: fr
     if not len(index):
         return
     place = memory.accesses.place[partner]
-    echo = np.isin(uses.data.row, memory.echoes)
+    echo = _among(uses.data.row, memory.echoes)
     for space in {region_of(p) for p in np.unique(place).tolist()}:
         base = place_of(space, 0)
         votes = (place >= base) & (place < place_of(space + 1, 0))
         if len(np.unique(uses.data.value[index[votes]])) >= 2:
             yield from _in_space(Join(uses, index[votes], place[votes] - base, echo), memory, space, reaches, own)
+
+
+def _among(values: Ints, held: Ints) -> Flags:
+    """Which of `values` are in `held`, which is sorted and may be far longer: np.isin would sort it every time."""
+    if not len(held):
+        return np.zeros(len(values), dtype=np.bool_)
+    at = np.minimum(np.searchsorted(held, values), len(held) - 1)
+    return np.asarray(held[at] == values)
 
 
 @dataclass(frozen=True, slots=True)
