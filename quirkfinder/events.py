@@ -45,7 +45,7 @@ MAP_EVENTS = (
     "bar_map",  # pci_update_mappings_add: region = BAR, address = guest address, value = size, detail = device
     "bar_unmap",
     "user_memory",  # kvm_set_user_memory: address = guest address, value = size
-    "iommu_map",  # iommu:map tracepoint: address = what the device uses, value = host-physical, detail = size in decimal
+    "iommu_map",  # iommu:map tracepoint: address = what the device uses, value = host address, detail = size in decimal
     "iommu_unmap",
     "emulated_id",  # region 7, address = config offset of the id, value: QEMU replaced it
 )

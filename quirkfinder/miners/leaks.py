@@ -51,7 +51,7 @@ def discover_leaks(scene: Scene, owned: Flags) -> list[Leak]:
     accesses = scene.accesses
     free = np.flatnonzero(~accesses.write & ~owned)
     reads = accesses.take(free)
-    chance = _chance(reads)
+    chance, all_chance = _chance(reads), _chance(reads, free=0.0)
     words = _chance(reads.take(reads.size == 2), free=0.0)
     ports = any(bar.kind == "io" for bar in scene.card.bars)
     found: dict[tuple[int, int], Leak] = {}
@@ -64,6 +64,8 @@ def discover_leaks(scene: Scene, owned: Flags) -> list[Leak]:
             believed = bar.index in scene.touched and leak.shift == 0 and leak.bits >= _FLAGS
             if leak.size == 2:  # sixteen bits agree by chance where many words are read
                 strong = bar.index in scene.touched or leak.bits - words >= _SHIFTED
+            if leak.size == 4 and leak.shift >= 16:  # and so do the low halves of dwords
+                strong = bar.index in scene.touched or leak.bits - all_chance >= _SHIFTED
             if not (strong or weak or believed or leak.size == 1):
                 continue
             known = found.get((leak.place, bar.index))

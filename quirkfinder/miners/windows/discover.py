@@ -12,7 +12,7 @@ from quirkfinder.miners.hardware import FULL_SIZE, HardwareConfig
 from quirkfinder.miners.information import information
 from quirkfinder.miners.registers import Registers
 from quirkfinder.miners.windows.candidates import Pair, candidate_pairs, telling_places
-from quirkfinder.miners.windows.interrupts import msix_target
+from quirkfinder.miners.windows.interrupts import msix_target, turns_over
 from quirkfinder.miners.windows.memory import Memory, direct_memory, memory_targets
 from quirkfinder.miners.windows.targets import Target, config_targets, reaches_for
 from quirkfinder.miners.windows.uses import (
@@ -89,7 +89,7 @@ def _twin(spaces: Spaces, pair: Pair, proven: Iterable[Window]) -> Window | None
             located = (target.reach.of(uses) + target.delta) % (1 << 32)
             offset = np.where(located < FULL_SIZE, located, -1)
             evidence = config_evidence(uses.data, offset, spaces.hardware, reads)
-            if len(evidence.fields) >= _TWIN_FIELDS and not evidence.against:
+            if (evidence.live or len(evidence.fields) >= _TWIN_FIELDS) and not evidence.against:
                 members = np.flatnonzero(offset >= 0)
                 return Window(pair, uses, (replace(target, members=members, bits=evidence.bits, config=evidence),))
     return None
@@ -150,7 +150,7 @@ def _window(spaces: Spaces, pair: Pair, uses: Uses) -> Window | None:
 def _targets(spaces: Spaces, pair: Pair, uses: Uses) -> list[Target]:
     reaches = reaches_for(uses)
     targets: list[Target] = list(config_targets(uses, spaces.hardware, reaches))
-    if (table := msix_target(uses, pair.near)) is not None:
+    if (table := msix_target(uses, pair.near and turns_over(spaces.registers, pair.address))) is not None:
         targets.append(table)
     members = [t.members for t in targets]
     explained = uses.data.row[np.concatenate(members)] if members else np.zeros(0, dtype=np.int64)

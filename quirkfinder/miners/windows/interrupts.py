@@ -7,6 +7,7 @@ bit 0 is used (PCI 3.0, section 6.8.2.6 to 6.8.2.9; Intel SDM volume 3, section 
 import numpy as np
 
 from quirkfinder.miners.accesses import Flags, Ints
+from quirkfinder.miners.registers import Registers
 from quirkfinder.miners.windows.targets import MSIX_TABLE, Reach, Target
 from quirkfinder.miners.windows.uses import Uses
 
@@ -16,10 +17,11 @@ _TABLE_SPAN = 0x1000  # bytes looked at from one tag on; a table has at most 204
 _BITS_AN_ENTRY = 11.0
 
 
-def msix_target(uses: Uses, near: bool) -> Target | None:
+def msix_target(uses: Uses, driven: bool) -> Target | None:
     """The MSI-X table behind a window, if what was read through it looks like one and like nothing else.
 
-    `near`: address and data register lie side by side, so that a single entry is believed.
+    `driven`: the registers lie side by side and a flag of the address register says when a command is done, so that a
+    single entry is believed.
     """
     address = Reach().of(uses)
     reads = ~uses.data.write & (uses.data.size == 4)
@@ -31,13 +33,22 @@ def msix_target(uses: Uses, near: bool) -> Target | None:
         members = np.flatnonzero(inside)
         entries = len(np.unique(address[messages & inside]))
         filled = bool((uses.data.write & inside & (value >> 20 == _PAGE)).any())  # the guest fills it
-        if _against(address, value, reads & inside) or not (entries > 1 or (near and filled)):
+        if _against(address, value, reads & inside) or not (entries > 1 or (driven and filled)):
             continue
         bits = _BITS_AN_ENTRY * (entries + filled)
         target = Target(MSIX_TABLE, Reach(), -tag % (1 << 32), members, bits, table=_rows(uses, inside))
         if best is None or target.bits > best.bits:
             best = target
     return best
+
+
+def turns_over(registers: Registers, place: int) -> bool:
+    """Did the register once read back what was written to it with just one bit turned over, as a completion flag is?"""
+    at = registers.reads(place)
+    rows = registers.accesses.row[at]
+    held = registers.in_force(place, rows)
+    flipped = held ^ registers.accesses.value[at].astype(np.int64)
+    return bool(((held >= 0) & (flipped != 0) & (flipped & (flipped - 1) == 0)).any())
 
 
 def _against(address: Ints, value: Ints, reads: Flags) -> bool:
