@@ -16,6 +16,7 @@ An example is a text file of four parts, each line of which is one of:
     U R 0xfe504074 4, U W 0xfe504074 4 0x1      memory where the guest has nothing
     IO R 0xd004 4 = 0xffffffff                  a port where the guest has nothing
     MSI 0xfee00000 0x4073                       QEMU's line about an interrupt
+    FAULT 0x50340000                            the host refuses the card an address
     1000 x R bar0+0x8 4 = 0x1                   the same line again and again
 
     finds                                       and nothing else, in the words of `words_of`
@@ -218,6 +219,8 @@ def _accesses(words: list[str]) -> list[Row]:
     way = "read" if "R" in words[:2] else "write"
     if words[0] == "MSI":
         return [{"event": "msi_interrupt", "device": DEVICE, "address": numbers[0], "value": value}]
+    if words[0] == "FAULT":
+        return [{"event": "dma_fault", "device": DEVICE, "address": value}]
     if words[0] == "C":
         row = {"event": f"config_{way}", "device": DEVICE, "region": CONFIG, "address": numbers[0], "size": numbers[1]}
         return [{**row, "value": value}]
