@@ -93,8 +93,7 @@ def test_benign_findings_and_accidents_ask_for_no_quirk(bundle: Path) -> None:
 def test_documents_fit_the_contract_and_come_back() -> None:
     schema = json.loads(shared("contract", "findings.schema.json").read_text())
     validator = jsonschema.Draft202012Validator(schema)
-    for bundle in BUNDLES:
-        document = document_of(bundle)
+    for document in {fingerprint(bundle): document_of(bundle) for bundle in BUNDLES}.values():
         data = json.loads(document.to_json())
         assert [error.message for error in validator.iter_errors(data)] == []
         assert Findings.from_dict(data).to_dict() == data
@@ -167,7 +166,7 @@ def test_files_one_by_one_are_as_the_folder() -> None:
 
 def test_without_the_hosts_side_nothing_wrong_is_said(tmp_path: Path) -> None:
     """No inventory of the host: less is known, and what is still claimed holds."""
-    for name in ("ati-doors-qemu72", "radeon", "rtl8168", "geforce", "innocent"):
+    for name in ("ati-doors-qemu72", "radeon", "innocent"):
         bundle, folder = corpus_trace(name), tmp_path / name
         folder.mkdir()
         for path in bundle.iterdir():

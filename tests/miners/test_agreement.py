@@ -12,7 +12,7 @@ from quirkfinder.miners.agreement import Agreement, agreement
 from quirkfinder.miners.information import information_of
 from tests.miners.columns import Access, columns
 
-calm = settings(deadline=None, max_examples=120)
+calm = settings(deadline=None, max_examples=80)
 A, B, C = 0x51A3C702, 0x9BE01144, 0x37D2590A
 
 #: (location, value, write, through the hypothesis)

@@ -12,7 +12,7 @@ from quirkfinder.miners.run import mine
 from tests.miners.examples import Function, Row, access, frame_of, machine_of
 from tests.randomcards.scoring import Entry, explained, flatten, same
 
-many = settings(max_examples=40, deadline=None)
+many = settings(max_examples=25, deadline=None)
 
 
 @st.composite

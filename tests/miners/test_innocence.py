@@ -76,7 +76,7 @@ class Chip:
 
 
 @given(functions(), st.randoms(use_true_random=False), st.integers(10, 300))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_an_ordinary_card_is_not_accused(function: Function, random: Random, count: int) -> None:
     found = findings(function, Chip(Random(random.getrandbits(64))).rows(count))
     assert [f.summary for f in found if f.verdict != "benign"] == []

@@ -18,7 +18,7 @@ from tests.miners.words import words_of
 
 EXAMPLES = {path.stem: load(path) for path in sorted(FOLDER.glob("*.txt"))}
 POSITIVE = [name for name in EXAMPLES if not name.startswith("no-")]
-every = settings(max_examples=50, deadline=None)
+every = settings(max_examples=30, deadline=None)
 any_example = st.sampled_from(sorted(EXAMPLES))
 #: the steps of a handshake and the halves of an address are written in one go
 without_steps = st.sampled_from(sorted(set(EXAMPLES) - {"window-handshake", "window-split-address"}))
