@@ -8,7 +8,7 @@ import polars as pl
 
 from quirkfinder.card.model import Card, Machine
 from quirkfinder.findings import Finding
-from quirkfinder.miners.accesses import Flags, offset_of, place_of, region_of
+from quirkfinder.miners.accesses import Flags
 from quirkfinder.miners.accidents import collision_findings, identity_findings
 from quirkfinder.miners.banks import alias_finding, discover_banks, paged_finding
 from quirkfinder.miners.claims import Scene, scene_of
@@ -17,7 +17,7 @@ from quirkfinder.miners.hardware import hardware_config
 from quirkfinder.miners.host_accesses import discover_strays, stray_findings
 from quirkfinder.miners.indexed import indexed_findings
 from quirkfinder.miners.leak_findings import leak_finding
-from quirkfinder.miners.leaks import Leak, discover_leaks
+from quirkfinder.miners.leaks import discover_leaks
 from quirkfinder.miners.mirrors import Mirror, discover_mirrors, mirror_finding
 from quirkfinder.miners.sinks import sink_findings
 from quirkfinder.miners.windows.discover import Window, discover_windows
@@ -61,7 +61,7 @@ def mine_card(scene: Scene) -> tuple[Scene, list[Finding]]:
     owned = owned_accesses(scene, windows, mirrors)
     strays = discover_strays(scene)
     scene = replace(scene, touched=frozenset(s.bar.index for s in strays))
-    leaks = [leak for leak in discover_leaks(scene, owned) if not _is_twin(scene, leak, windows)]
+    leaks = discover_leaks(scene, owned)
     aliases, paged = discover_banks(scene, _window_accesses(scene, windows))
     doors = [window_finding(scene, w) for w in windows]
     doors += [mirror_finding(scene, m) for m in mirrors]
@@ -79,17 +79,6 @@ def mine_card(scene: Scene) -> tuple[Scene, list[Finding]]:
         *indexed_findings(scene, registers),
     ]
     return scene, [f for f in found if f.confidence >= _LEAST_CONFIDENCE]
-
-
-def _is_twin(scene: Scene, leak: Leak, windows: Sequence[Window]) -> bool:
-    """Is it the data register of a window, seen through another BAR at the same offset, its address written there?"""
-    region, offset = region_of(leak.place), offset_of(leak.place)
-    return any(
-        offset_of(w.pair.data) == offset
-        and region_of(w.pair.data) != region < 6
-        and len(scene.registers.writes(place_of(region, offset_of(w.pair.address)))) > 0
-        for w in windows
-    )
 
 
 def _doors(scene: Scene) -> tuple[list[Window], list[Mirror]]:

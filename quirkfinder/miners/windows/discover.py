@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from quirkfinder.card.model import Card
-from quirkfinder.miners.accesses import distinct, offset_of, place_of, region_of
+from quirkfinder.miners.accesses import distinct, offset_of, region_of
 from quirkfinder.miners.config_evidence import config_evidence
 from quirkfinder.miners.hardware import FULL_SIZE, HardwareConfig
 from quirkfinder.miners.information import information
@@ -68,25 +68,10 @@ def discover_windows(registers: Registers, card: Card, hardware: HardwareConfig)
             rival = best.get(pair.data)
             if rival is None or _better(window, rival):
                 best[pair.data] = window
-    for pair in _elsewhere(registers, list(best.values())):
+    for pair in pairs:
         if pair.data not in best and (twin := _twin(spaces, pair, best.values())) is not None:
             best[pair.data] = twin
     return sorted(best.values(), key=lambda w: -w.bits)
-
-
-def _elsewhere(registers: Registers, proven: Iterable[Window]) -> Iterator[Pair]:
-    """The registers of each proven window at the same offsets of the other regions, where those were used as well."""
-    accesses = registers.accesses
-    written = frozenset(np.unique(accesses.place[accesses.write]).tolist())
-    read, counts = np.unique(accesses.place[~accesses.write], return_counts=True)
-    uses = dict(zip(read.tolist(), counts.tolist(), strict=True))
-    for region in np.unique(accesses.region).tolist():
-        for pair in (window.pair for window in proven):
-            address = place_of(region, offset_of(pair.address))
-            data = place_of(region, offset_of(pair.data))
-            alone = pair.high is None and region_of(pair.address) == region_of(pair.data) != region
-            if alone and address in written and data in uses:
-                yield Pair(address, data, uses[data])
 
 
 def _twin(spaces: Spaces, pair: Pair, proven: Iterable[Window]) -> Window | None:
