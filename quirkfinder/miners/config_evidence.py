@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from quirkfinder.miners.accesses import Accesses, Ints
+from quirkfinder.miners.accesses import Accesses, Flags, Ints
 from quirkfinder.miners.hardware import HardwareConfig
 from quirkfinder.miners.information import information, information_of
 
@@ -24,6 +24,7 @@ class ConfigEvidence:
     against: tuple[int, ...]  # dwords that should stay put and disagreed
     rows: Ints  # rows of the agreeing reads
     learnt: tuple[tuple[int, int], ...] = ()  # (BAR, host address) that no inventory told and the card did
+    half: tuple[int, ...] = ()  # BARs of these of whose address only the lower half was read
 
     @property
     def holds(self) -> bool:
@@ -47,12 +48,20 @@ class ConfigEvidence:
         return self.fields[:1] == (0,) and len(behind) >= _LEAST_BEHIND and not self.against
 
 
-def config_evidence(data: Accesses, offset: Ints, hardware: HardwareConfig, reads: Ints) -> ConfigEvidence:
-    """Compare the reads at positions `reads` with what config space holds at `offset` (-1: not in config space)."""
+def config_evidence(
+    data: Accesses, offset: Ints, hardware: HardwareConfig, reads: Ints, changed: Flags | None = None
+) -> ConfigEvidence:
+    """Compare the reads at positions `reads` with what config space holds at `offset` (-1: not in config space).
+
+    `changed` marks reads of what the guest had written to before, which then need not agree any more: a BAR that is
+    being sized, or given the guest's address.  None: told from the writes in `data`.
+    """
     agreeing: dict[int, float] = {}
     against: set[int] = set()
     right: set[int] = set()  # bytes that agreed
     rows: list[Ints] = []
+    changed = changed_before(offset >> 2, data.write) if changed is None else changed
+    excused = changed | _while_closed(data, offset, hardware, reads)
     for size in (4, 2, 1):
         index = reads[(data.size[reads] == size) & (offset[reads] >= 0)]
         if not len(index):
@@ -68,9 +77,12 @@ def config_evidence(data: Accesses, offset: Ints, hardware: HardwareConfig, read
             agreeing[where] = max(worth, agreeing.get(where, 0.0))
         rows.append(data.row[index[told]])
         absent = data.value[index] == np.uint64((1 << (8 * size)) - 1)  # a door still closed reads all ones
-        wrong = ~equal & ~absent & hardware.steady[offset[index]] & ((bits > 0) | (data.value[index] != 0))
+        something = (bits > 0) | (data.value[index] != 0)
+        wrong = ~equal & ~absent & ~excused[index] & hardware.steady[offset[index]] & something
         against.update((offset[index[wrong]] & ~3).tolist())
     learnt: dict[int, int] = {}
+    half: list[int] = []
+    reads = reads[~changed[reads]]
     for bar in hardware.open_bars:
         value, found = _dword(data, offset, reads, bar.offset)
         if value is None:
@@ -79,6 +91,7 @@ def config_evidence(data: Accesses, offset: Ints, hardware: HardwareConfig, read
             against.add(bar.offset)
             continue
         upper = _dword(data, offset, reads, bar.offset + 4)[0] if bar.wide else None
+        half += [bar.index] if bar.wide and upper is None else []
         learnt[bar.index] = (value & ~bar.flag_mask) | (upper or 0) << 32
         agreeing[bar.offset] = min(_MOST_LEARNT, float(bar.size.bit_length()))
         rows.append(data.row[found])
@@ -86,8 +99,40 @@ def config_evidence(data: Accesses, offset: Ints, hardware: HardwareConfig, read
     fields = tuple(sorted({where & ~3 for where in agreeing}))
     row = np.unique(np.concatenate(rows)) if rows else np.zeros(0, dtype=np.int64)
     return ConfigEvidence(
-        sum(agreeing.values()), fields, tuple(sorted(live)), tuple(sorted(against)), row, tuple(sorted(learnt.items()))
+        sum(agreeing.values()),
+        fields,
+        tuple(sorted(live)),
+        tuple(sorted(against)),
+        row,
+        tuple(sorted(learnt.items())),
+        tuple(half),
     )
+
+
+def changed_before(location: Ints, write: Flags) -> Flags:
+    """Elements with a write to the same location before them; negative locations are none."""
+    changed = np.zeros(len(location), dtype=np.bool_)
+    written = np.flatnonzero(write & (location >= 0))
+    if len(written):
+        locations, first = np.unique(location[written], return_index=True)
+        at = np.minimum(np.searchsorted(locations, location), len(locations) - 1)
+        changed = (locations[at] == location) & (written[first[at]] < np.arange(len(location)))
+    return changed
+
+
+def _while_closed(data: Accesses, offset: Ints, hardware: HardwareConfig, reads: Ints) -> Flags:
+    """Reads in a row that all gave zero, where one of them would tell something whenever the door is open."""
+    closed = np.zeros(len(offset), dtype=np.bool_)
+    inside = reads[(offset[reads] >= 0) & (data.size[reads] == 4)]
+    expected, known = hardware.read(offset[inside], 4)
+    telling = known & (expected != 0)
+    open_ = np.unique(offset[inside[telling & (data.value[inside] == expected)]])
+    empty = data.value[inside] == 0
+    hidden = empty & telling & np.isin(offset[inside], open_)
+    if hidden.any():
+        run = np.cumsum(~empty)
+        closed[inside] = empty & np.isin(run, run[hidden])
+    return closed
 
 
 def _dword(data: Accesses, offset: Ints, reads: Ints, where: int) -> tuple[int | None, Ints]:

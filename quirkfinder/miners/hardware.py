@@ -1,12 +1,12 @@
 """What the card's own config space holds, so that a read through a back door can be recognised by its value.
 
 The hardware answers with its own config space: host BAR addresses, not the guest's.  `lspci -x` gives it byte for byte;
-where that is missing it is put together from what the guest read (everything QEMU does not emulate) and from the BAR
-addresses the host inventory tells.  PCI Local Bus 3.0, section 6.1 (header layout), 6.2.5 (BARs).
+where that is missing it is put together from what the guest read (everything QEMU does not emulate), from the ids and
+from the BAR addresses the host inventory tells.  PCI Local Bus 3.0, section 6.1 (header layout), 6.2.5 (BARs).
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,8 @@ _CHANGING = (range(0x04, 0x08), range(0x0C, 0x10), range(0x30, 0x34), range(0x3C
 _BAR_FIELDS = range(0x10, 0x28)
 FULL_SIZE = 4096
 _HEADER_TYPE = 0x0E
+#: where vendor, device, subsystem vendor and subsystem are, two bytes each
+_IDS = (0x00, 0x02, 0x2C, 0x2E)
 #: what a bridge has instead of BARs (PCI-to-PCI Bridge 1.2, section 3.2.5): as live as BARs are
 _BUS_NUMBERS, _WINDOWS_OF_BRIDGE = range(0x18, 0x1C), range(0x20, 0x30)
 BUSES, WINDOWS = 8, 9
@@ -102,6 +104,10 @@ def hardware_config(card: Card) -> HardwareConfig:
     for changing in _CHANGING:
         known[list(changing)] &= False
     _overlay(values, known, card.host_config)
+    for offset, identifier in zip(_IDS, (card.vendor, card.device, card.subvendor, card.subdevice), strict=True):
+        if identifier is not None and not known[offset : offset + 2].any():
+            values[offset : offset + 2] = (identifier & 0xFF, identifier >> 8)
+            known[offset : offset + 2] = True
     bar = np.full(FULL_SIZE, -1, dtype=np.int8)
     for entry in card.bars:
         _place_bar(values, known, bar, entry, card.guest_config)
@@ -113,6 +119,17 @@ def hardware_config(card: Card) -> HardwareConfig:
     for changing in _CHANGING:
         steady[list(changing)] = False
     return HardwareConfig(values, known, steady, bar, tuple(_open_bars(card, known)))
+
+
+def without_upper(hardware: HardwareConfig, bars: Sequence[int]) -> HardwareConfig:
+    """The same with the upper halves of the addresses of 64-bit `bars` unknown."""
+    known, values = hardware.known.copy(), hardware.values.copy()
+    for index in bars:
+        upper = slice(0x14 + 4 * index, 0x18 + 4 * index)
+        if (hardware.bar[upper] == index).all():
+            known[upper] = False
+            values[upper] = 0
+    return replace(hardware, known=known, values=values)
 
 
 def _open_bars(card: Card, known: NDArray[np.bool_]) -> Iterator[OpenBar]:

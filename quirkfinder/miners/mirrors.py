@@ -15,7 +15,7 @@ from quirkfinder.findings import Finding
 from quirkfinder.miners.accesses import Accesses, Flags, Ints, distinct
 from quirkfinder.miners.agreement import written_before
 from quirkfinder.miners.claims import Scene, bar_words, claim, confidence, hexadecimal
-from quirkfinder.miners.config_evidence import ConfigEvidence, config_evidence
+from quirkfinder.miners.config_evidence import ConfigEvidence, changed_before, config_evidence
 from quirkfinder.miners.hardware import HardwareConfig, hardware_config
 from quirkfinder.miners.landing import landing_words, leaked_bars
 
@@ -44,6 +44,7 @@ def discover_mirrors(scene: Scene) -> list[Mirror]:
     found: list[Mirror] = []
     reading = ~scene.accesses.write
     reads, echo = scene.accesses.take(reading), written_before(scene.accesses)[reading]
+    changed = changed_before(scene.accesses.place >> 2, scene.accesses.write)[reading]
     spaces: list[tuple[str | None, HardwareConfig]] = [(None, scene.hardware)]
     spaces += [(n.address, hardware_config(_as_card(n))) for n in _relatives(scene)]
     for function, hardware in spaces:
@@ -56,7 +57,8 @@ def discover_mirrors(scene: Scene) -> list[Mirror]:
             for mirror in found:
                 if mirror.region == region:
                     taken |= (mine.offset >= mirror.start) & (mine.offset < mirror.start + mirror.size)
-            found += _in_region(scene.card, mine.take(~taken), echo[here[~taken]], region, hardware, function)
+            history = (echo[here[~taken]], changed[here[~taken]])
+            found += _in_region(scene.card, mine.take(~taken), history, region, hardware, function)
     return found
 
 
@@ -121,29 +123,32 @@ def _tell_addresses_first(scene: Scene, mirror: Mirror) -> tuple[list[int], list
 
 
 def _in_region(
-    card: Card, reads: Accesses, echo: Flags, region: int, hardware: HardwareConfig, function: str | None
+    card: Card, reads: Accesses, history: tuple[Flags, Flags], region: int, hardware: HardwareConfig, of: str | None
 ) -> Iterator[Mirror]:
-    """Mirrors among the reads of one region; reads that `echo` what the guest wrote can only speak against one."""
+    """Mirrors among the reads of one region, of the function `of`.
+
+    `history`: which reads echo what the guest wrote, and which may do so in part, because it wrote there before.
+    """
     if not len(reads):
         return
     kept = distinct(reads.place, reads.size, reads.value)[:_MOST_READS]
-    reads, every = reads.take(kept), np.flatnonzero(~echo[kept])
+    reads, every, changed = reads.take(kept), np.flatnonzero(~history[0][kept]), history[1][kept]
     taken = np.zeros(len(reads), dtype=np.bool_)
     for origin in _origins(reads.take(every), hardware):
         position = reads.offset - origin
         offset = np.where((position >= 0) & (position < _EXTENDED) & ~taken, position, -1)
-        span = _span(config_evidence(reads, offset, hardware, every), reads, offset, hardware)
+        span = _span(config_evidence(reads, offset, hardware, every, changed), reads, offset, hardware)
         if span is None:
             continue
         first, last = span
         inside = np.where((offset >= first) & (offset < last), offset, -1)
-        evidence = config_evidence(reads, inside, hardware, every)
+        evidence = config_evidence(reads, inside, hardware, every, changed)
         if not evidence.holds:
             continue
         bar = card.bar(region)
         room = bar.size - origin if bar is not None and bar.size else last
         taken |= inside >= 0
-        yield Mirror(region, origin + first, max(4, min(last, room) - first), first, evidence, function)
+        yield Mirror(region, origin + first, max(4, min(last, room) - first), first, evidence, of)
 
 
 def _origins(reads: Accesses, hardware: HardwareConfig) -> list[int]:

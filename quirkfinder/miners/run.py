@@ -13,7 +13,7 @@ from quirkfinder.miners.accidents import collision_findings, identity_findings
 from quirkfinder.miners.banks import alias_finding, discover_banks, paged_finding
 from quirkfinder.miners.claims import Scene, scene_of
 from quirkfinder.miners.foreign import foreign_findings
-from quirkfinder.miners.hardware import hardware_config
+from quirkfinder.miners.hardware import hardware_config, without_upper
 from quirkfinder.miners.host_accesses import discover_strays, stray_findings
 from quirkfinder.miners.indexed import indexed_findings
 from quirkfinder.miners.leak_findings import leak_finding
@@ -25,6 +25,7 @@ from quirkfinder.miners.windows.findings import window_finding
 from quirkfinder.miners.windows.targets import CONFIG_SPACE, Target
 
 _DISPLAY = 0x03
+_LOWER = (1 << 32) - 1
 _LEAST_CONFIDENCE = 0.45  # what is likelier wrong than right is not said
 
 
@@ -103,21 +104,28 @@ def _unmirrored(window: Window, target: Target, mirrors: Sequence[Mirror]) -> Ta
 
 def with_learnt(scene: Scene, windows: Sequence[Window], mirrors: Sequence[Mirror]) -> Scene:
     """The scene with the host addresses that doors told, where all of them tell the same; else the scene itself."""
-    told: dict[int, set[int]] = {}
     evidence = [t.config for w in windows for t in w.targets if t.config] + [
         m.evidence for m in mirrors if not m.function
     ]
+    whole: dict[int, set[int]] = {}
+    lower: dict[int, set[int]] = {}
     for one in evidence:
         for index, address in one.learnt:
-            told.setdefault(index, set()).add(address)
-    learnt = {index: addresses.pop() for index, addresses in told.items() if len(addresses) == 1}
+            (lower if index in one.half else whole).setdefault(index, set()).add(address)
+    learnt = {}
+    for index in {*whole, *lower}:
+        addresses, halves = whole.get(index, set()), lower.get(index, set())
+        consistent = len({a & _LOWER for a in addresses} | halves) == 1 and len(addresses) <= 1
+        if consistent:
+            learnt[index] = next(iter(addresses or halves))
     if not learnt:
         return scene
     bars = tuple(
         replace(b, host=learnt[b.index]) if b.index in learnt and b.host is None else b for b in scene.card.bars
     )
     card = replace(scene.card, bars=bars)
-    return replace(scene, card=card, hardware=hardware_config(card), learnt=frozenset(learnt))
+    hardware = without_upper(hardware_config(card), [index for index in learnt if index not in whole])
+    return replace(scene, card=card, hardware=hardware, learnt=frozenset(learnt))
 
 
 def owned_accesses(scene: Scene, windows: Sequence[Window], mirrors: Sequence[Mirror]) -> Flags:

@@ -20,16 +20,21 @@ MOST_PAIRS = 400
 #: an address register this close (bytes) to its data register is believed with fewer uses
 NEAR = 16
 _SHARE_NEAR, _SHARE_FAR = 0.02, 0.2
+_MOST_BETWEEN = 5  # registers written between address and data
 
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """An address register and a data register, as places; `high`: a second register with the upper half."""
+    """An address register and a data register, as places; `high`: a second register with the upper half.
+
+    `width`: bytes of the data register where it is only accessed in parts, else None.
+    """
 
     address: int
     data: int
     uses: int
     high: int | None = None
+    width: int | None = None
 
     @property
     def near(self) -> bool:
@@ -80,9 +85,9 @@ def candidate_pairs(accesses: Accesses, telling: Ints | None = None) -> Iterator
 
 
 def _successive(accesses: Accesses) -> Iterator[Pair]:
-    """Pairs where the address was the last thing written before the data was accessed, or the last but one or two.
+    """Pairs where the address was the last thing written before the data was accessed, or the last but a few.
 
-    A command or a mode may be written between address and data; that is looked for only where the data register tells
+    Commands and modes may be written between address and data; that is looked for only where the data register tells
     something, because it costs a pass over its accesses each time.
     """
     totals = dict(zip(*np.unique(accesses.place, return_counts=True), strict=True))
@@ -92,6 +97,11 @@ def _successive(accesses: Accesses) -> Iterator[Pair]:
     reads = np.flatnonzero(np.isin(accesses.place, told) & ~accesses.write)
     for skipped in (1, 2):
         yield from _preceding(accesses, reads, skipped, totals)
+    for region in np.unique(accesses.region[reads]).tolist():  # what goes on in other regions passes by
+        own = accesses.in_region(region)
+        reads = np.flatnonzero(np.isin(own.place, told) & ~own.write)
+        for skipped in range(_MOST_BETWEEN + 1):
+            yield from _preceding(own, reads, skipped, totals)
 
 
 def _preceding(accesses: Accesses, at: Ints, skipped: int, totals: dict[int, int]) -> Iterator[Pair]:

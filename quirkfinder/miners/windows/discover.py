@@ -1,6 +1,6 @@
 """From candidate pairs to windows: each data register gets the address register that explains most."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -14,11 +14,12 @@ from quirkfinder.miners.registers import Registers
 from quirkfinder.miners.windows.candidates import Pair, candidate_pairs, telling_places
 from quirkfinder.miners.windows.interrupts import msix_target, turns_over
 from quirkfinder.miners.windows.memory import Memory, direct_memory, memory_targets
-from quirkfinder.miners.windows.targets import Target, config_targets, reaches_for
+from quirkfinder.miners.windows.targets import Reach, Target, config_targets, movements_for, total, unsteady
 from quirkfinder.miners.windows.uses import (
     Uses,
     commanded_uses,
     delayed_uses,
+    in_parts,
     mode_registers,
     other_halves,
     plain_uses,
@@ -26,6 +27,10 @@ from quirkfinder.miners.windows.uses import (
 
 #: bits by which a richer model must beat the plain one
 _MARGIN = 16.0
+#: bits that an address has to explain by moving on by itself
+_MOVING = 8.0
+#: bits that an address costs which gives now this and now that
+_UNSTEADY = 12.0
 #: config fields that must agree where the same registers were proven through another BAR
 _TWIN_FIELDS = 3
 
@@ -45,7 +50,13 @@ class Window:
 
     @property
     def bits(self) -> float:
-        return sum(t.bits for t in self.targets)
+        """What this reading of the uses explains, less what speaks against it; to be compared with other readings."""
+        return total(self.targets, self.uses) - _UNSTEADY * unsteady(self.targets, self.uses)
+
+    @property
+    def proof(self) -> float:
+        """Bits that the targets prove, at most what the reading explains."""
+        return min(self.bits, sum(t.bits for t in self.targets))
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +82,9 @@ def discover_windows(registers: Registers, card: Card, hardware: HardwareConfig)
     for pair in pairs:
         if pair.data not in best and (twin := _twin(spaces, pair, best.values())) is not None:
             best[pair.data] = twin
-    return sorted(best.values(), key=lambda w: -w.bits)
+    parts = {(w.pair.address, w.pair.data + k) for w in best.values() if w.pair.width for k in range(1, w.pair.width)}
+    whole = [w for w in best.values() if (w.pair.address, w.pair.data) not in parts]
+    return sorted(whole, key=lambda w: -w.bits)
 
 
 def _twin(spaces: Spaces, pair: Pair, proven: Iterable[Window]) -> Window | None:
@@ -82,7 +95,7 @@ def _twin(spaces: Spaces, pair: Pair, proven: Iterable[Window]) -> Window | None
         if not same or region_of(pair.address) == region_of(other.address):
             continue
         uses = plain_uses(spaces.registers, pair)
-        reads = np.flatnonzero(~uses.data.write)
+        reads = np.flatnonzero(~uses.data.write & ~uses.echo)
         for target in window.targets:
             if target.config is None:
                 continue
@@ -110,6 +123,8 @@ def _models(spaces: Spaces, pair: Pair) -> Iterator[Window]:
     """What the pair reaches under each way in which its address could come about."""
     for split in other_halves(spaces.registers, pair):
         yield from _proven(spaces, split, plain_uses(spaces.registers, split))
+    if (parts := in_parts(spaces.registers, pair)) is not None:
+        yield from _proven(spaces, parts, plain_uses(spaces.registers, parts))
     uses = plain_uses(spaces.registers, pair)
     if not _promising(uses):
         return
@@ -121,11 +136,18 @@ def _models(spaces: Spaces, pair: Pair) -> Iterator[Window]:
         yield modes
     if pair.address != pair.data:
         late = delayed_uses(uses)
-        if targets := tuple(config_targets(late, spaces.hardware, reaches_for(late))) if _promising(late) else ():
-            yield Window(pair, late, targets, delayed=True)
+        if _promising(late) and (targets := _moving(late, lambda r: _late(spaces, pair, late, r, plain))):
+            yield Window(pair, late, tuple(targets), delayed=True)
     if uses.data.write.any() and pair.address != pair.data:
         commanded = commanded_uses(spaces.registers, pair)
         yield from (replace(w, commanded=True) for w in _proven(spaces, pair, commanded))
+
+
+def _late(spaces: Spaces, pair: Pair, late: Uses, reaches: Sequence[Reach], plain: Window | None) -> list[Target]:
+    """What late answers come from: BARs are looked at only where the plain reading reaches something, for the time."""
+    if plain is None:
+        return list(config_targets(late, spaces.hardware, reaches))
+    return _targets_of(spaces, pair, late, reaches)
 
 
 def _proven(spaces: Spaces, pair: Pair, uses: Uses) -> Iterator[Window]:
@@ -148,7 +170,20 @@ def _window(spaces: Spaces, pair: Pair, uses: Uses) -> Window | None:
 
 
 def _targets(spaces: Spaces, pair: Pair, uses: Uses) -> list[Target]:
-    reaches = reaches_for(uses)
+    return _moving(uses, lambda reaches: _targets_of(spaces, pair, uses, reaches))
+
+
+def _moving(uses: Uses, propose: Callable[[Sequence[Reach]], list[Target]]) -> list[Target]:
+    """The proposed targets with the address moving on in the way that explains most, or not at all."""
+    best: list[Target] = []
+    for reaches in movements_for(uses):
+        targets = propose(reaches)
+        if total(targets, uses) > total(best, uses) + (_MOVING if best else 0):
+            best = targets
+    return best
+
+
+def _targets_of(spaces: Spaces, pair: Pair, uses: Uses, reaches: Sequence[Reach]) -> list[Target]:
     targets: list[Target] = list(config_targets(uses, spaces.hardware, reaches))
     if (table := msix_target(uses, pair.near and turns_over(spaces.registers, pair.address))) is not None:
         targets.append(table)

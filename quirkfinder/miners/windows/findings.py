@@ -35,7 +35,7 @@ def window_finding(scene: Scene, window: Window) -> Finding:
         "window",
         f"{address}/{data}",
         verdict="confirmed" if sure else "likely",
-        confidence=confidence(window.bits, against, most=0.99 if sure else 0.85),
+        confidence=confidence(window.proof, against, most=0.99 if sure else 0.85),
         needs_quirk=needs,
         summary=f"{address} selects what {data} reaches: {reaches}",
         parameters=parameters,
@@ -62,7 +62,7 @@ def window_parameters(scene: Scene, window: Window) -> dict[str, Any]:
     """`parameters` of the contract for a window."""
     pair = window.pair
     width = scene.registers.width(pair.address)
-    data_size = int(np.bincount(window.uses.data.size[window.uses.sub == 0]).argmax())
+    data_size = pair.width or int(np.bincount(window.uses.data.size[window.uses.sub == 0]).argmax())
     targets = _targets(scene, window, data_size)
     parameters: dict[str, Any] = {
         "region": region_name(region_of(pair.address)),

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from quirkfinder.miners.accesses import Accesses, Flags, Ints, Words, place_of, region_of
-from quirkfinder.miners.agreement import agreement, written_before
+from quirkfinder.miners.agreement import Agreement, agreement, written_before
 from quirkfinder.miners.information import informative
 from quirkfinder.miners.registers import Registers
 from quirkfinder.miners.windows.candidates import count_pairs
@@ -18,6 +18,7 @@ from quirkfinder.miners.windows.uses import Uses
 _MOST_PARTNERS = 16
 _MOST_VOTES = 4_000_000
 _LEAST_VALUES = 3  # that must agree
+_MANY = 6  # so many that a few places may contradict
 _STREAMED = 6  # values that must agree where one address serves them all
 
 
@@ -89,7 +90,7 @@ def _in_space(join: Join, memory: Memory, space: int, reaches: Sequence[Reach], 
         position = reach.of(join.uses)
         deltas = _ranked((join.offset - position[join.index]) % MODULUS, values)
         targets = list(_of_deltas(join, position, deltas, memory, Target(space, reach, 0, join.index, 0.0), own))
-        if total(targets) > total(best) + (8 if best else 0):
+        if total(targets, join.uses) > total(best, join.uses) + (8 if best else 0):
             best = targets
     return best
 
@@ -111,13 +112,18 @@ def _of_deltas(
         agreed = agreement(direct, uses.data.take(members), location, join.echo[members])
         supporting = np.isin(uses.data.row[members], agreed.mapped_rows)
         addresses = len(np.unique(uses.address[members[supporting]]))
-        if not agreed.holds or agreed.values < (_LEAST_VALUES if addresses > 1 else _STREAMED):
+        if not (agreed.holds or _outweighs(agreed)) or agreed.values < (_LEAST_VALUES if addresses > 1 else _STREAMED):
             continue
         width = int(uses.data.size[members[supporting]].max())
         shape = shape_of(uses.address[members[supporting]], model.reach.scale, delta, width, size)
         if shape.base < size:
-            taken[members[supporting]] = True
+            taken |= np.isin(uses.address, uses.address[members[supporting]])  # an address goes to one place
             yield replace(model, delta=delta, members=members, bits=agreed.bits, agreed=agreed)
+
+
+def _outweighs(agreed: Agreement) -> bool:
+    """Do many values agree, and twice as many places as contradict?  A lost line shifts what follows it."""
+    return min(agreed.values, agreed.locations) >= _MANY and agreed.contradictions * 2 <= agreed.locations
 
 
 def _equal_values(uses: Uses, memory: Memory, own: frozenset[int]) -> tuple[Ints, Ints]:

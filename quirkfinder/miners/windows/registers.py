@@ -4,13 +4,14 @@ from typing import Any
 
 import numpy as np
 
-from quirkfinder.miners.accesses import Accesses, offset_of, place_of, region_of
+from quirkfinder.miners.accesses import Accesses, Ints, distinct, offset_of, place_of, region_of
 from quirkfinder.miners.claims import hexadecimal
 from quirkfinder.miners.registers import Registers
 from quirkfinder.miners.windows.discover import Window
 
 _NEAR = 64  # bytes around the address register in which its helpers are looked for
 _MOST_STEPS = 6
+_MOST_USES = 0.8  # of the proven uses take a step, or it is none; the rest is what a trace may lack
 
 
 def helper_places(registers: Registers, window: Window) -> list[int]:
@@ -22,11 +23,8 @@ def helper_places(registers: Registers, window: Window) -> list[int]:
 
 
 def enable_registers(registers: Registers, window: Window) -> list[dict[str, Any]]:
-    """Registers that held one value whenever the window answered, and not where it answered all ones."""
-    good = np.unique(np.concatenate([t.rows for t in window.targets]))
-    data = window.uses.data
-    closed = data.row[~data.write & (data.value == _all_ones(data))]
-    closed = np.setdiff1d(closed, good)
+    """Registers that held one value whenever the window answered, and not where it answered all ones or nothing."""
+    good, closed = _while_open(window), _while_closed(window)
     if not len(closed) or not len(good):
         return []
     result = []
@@ -43,29 +41,56 @@ def enable_registers(registers: Registers, window: Window) -> list[dict[str, Any
     return result
 
 
+def _while_open(window: Window) -> Ints:
+    """Rows of the reads that prove the window."""
+    return np.unique(np.concatenate([t.rows for t in window.targets]))
+
+
+def _while_closed(window: Window) -> Ints:
+    """Rows of the reads that gave all ones, or zero from an address that proved the window at another time."""
+    uses, good = window.uses, _while_open(window)
+    proving = np.isin(uses.data.row, good)
+    empty = (uses.data.value == 0) & np.isin(uses.address, uses.address[proving]) & uses.fresh
+    closed = uses.data.row[~uses.data.write & ((uses.data.value == _all_ones(uses.data)) | empty)]
+    return np.setdiff1d(closed, good)
+
+
 def handshake_of(registers: Registers, window: Window) -> list[dict[str, Any]]:
-    """The steps that every proven use has in common, for a register that takes the address and gives the data."""
+    """The steps that the proven uses have in common, for a register that takes the address and gives the data.
+
+    Steps are writes to registers nearby that nearly every proven use has between the data before it and its own.
+    """
     place = window.pair.data
-    good = np.unique(np.concatenate([t.rows for t in window.targets]))
-    accesses = registers.accesses
-    at = registers.reads(place)
-    at = at[np.isin(accesses.row[at], good)]
+    reads = registers.reads(place)
+    good = reads[np.isin(registers.accesses.row[reads], _while_open(window))]
+    good = good[distinct(np.searchsorted(registers.writes(place), good))]  # data read again takes no steps
+    first = max(place_of(region_of(place), 0), place - _NEAR)
+    near = [p for p in registers.between(first, place + _NEAR) if len(registers.writes(p))]
+    writes = np.sort(np.concatenate([registers.writes(p) for p in near if _precedes(registers.writes(p), good)]))
     steps: list[dict[str, Any]] = []
     for back in range(_MOST_STEPS, 0, -1):
-        index = at - back
-        if (index < 0).any() or len(np.unique(accesses.place[index])) != 1:
-            steps = []
-            continue
-        where = int(accesses.place[index[0]])
-        if not accesses.write[index].all():
-            steps = []
-            continue
-        values = np.unique(accesses.value[index])
-        step: dict[str, Any] = {"access": "write", "offset": hexadecimal(offset_of(where))}
-        step["value"] = hexadecimal(int(values[0])) if len(values) == 1 and where != place else "address"
-        steps.append(step)
+        at = np.searchsorted(writes, good, "left") - back
+        step = _step(registers.accesses, writes[at[at >= 0]], place) if (at >= 0).mean() >= _MOST_USES else None
+        steps = [*steps, step] if step else []
     steps = _one_round(steps)
     return [*steps, {"access": "read", "offset": hexadecimal(offset_of(place)), "value": "data"}]
+
+
+def _precedes(writes: Ints, uses: Ints) -> bool:
+    """Does nearly every use have one of the writes between the use before it and itself?"""
+    return bool((np.diff(np.append(0, np.searchsorted(writes, uses, "left"))) > 0).mean() >= _MOST_USES)
+
+
+def _step(accesses: Accesses, at: Ints, data: int) -> dict[str, Any] | None:
+    """The write that nearly all of those at `at` are; None where they differ."""
+    places, counts = np.unique(accesses.place[at], return_counts=True)
+    if counts.max() < _MOST_USES * len(at):
+        return None
+    where = int(places[counts.argmax()])
+    values, counts = np.unique(accesses.value[at[accesses.place[at] == where]], return_counts=True)
+    constant = where != data and counts.max() >= _MOST_USES * len(at)
+    value = hexadecimal(int(values[counts.argmax()])) if constant else "address"
+    return {"access": "write", "offset": hexadecimal(offset_of(where)), "value": value}
 
 
 def _one_round(steps: list[dict[str, Any]]) -> list[dict[str, Any]]:

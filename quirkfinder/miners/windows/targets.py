@@ -15,6 +15,7 @@ from quirkfinder.miners.accesses import Ints, distinct
 from quirkfinder.miners.agreement import Agreement
 from quirkfinder.miners.config_evidence import ConfigEvidence, config_evidence
 from quirkfinder.miners.hardware import FULL_SIZE, HardwareConfig
+from quirkfinder.miners.information import information
 from quirkfinder.miners.windows.shape import shape_of
 from quirkfinder.miners.windows.uses import Uses
 
@@ -25,6 +26,7 @@ _SCALES = (1, 4, 2)
 DELTAS_TRIED = 6
 _MOST_VOTERS = 20_000
 _TARGET_COST = 12.0  # bits
+_ROUND = 14  # zero bits at the end of a distance that nobody wonders about
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,7 @@ class Target:
     config: ConfigEvidence | None = None
     agreed: Agreement | None = None
     table: Ints | None = None  # rows of the reads that looked like an MSI-X table
+    own: Ints | None = None  # rows of what `config` says that belong to this target, where several share it
     mode: tuple[int, int] | None = None  # the register (place) and the value in it for which the target is reached
 
     @property
@@ -62,13 +65,13 @@ class Target:
         if self.table is not None:
             return self.table
         if self.config is not None:
-            return self.config.rows
+            return self.config.rows if self.own is None else self.own
         return self.agreed.mapped_rows if self.agreed is not None else np.zeros(0, dtype=np.int64)
 
 
 def config_targets(uses: Uses, hardware: HardwareConfig, reaches: Sequence[Reach]) -> Iterator[Target]:
     """Targets in config space, the best explained first; at most one model per window."""
-    reads = np.flatnonzero(~uses.data.write)
+    reads = np.flatnonzero(~uses.data.write & ~uses.echo)
     index, field = _config_votes(uses, reads, hardware)
     if len(np.unique(field)) < 2:
         return
@@ -77,14 +80,53 @@ def config_targets(uses: Uses, hardware: HardwareConfig, reaches: Sequence[Reach
         position = reach.of(uses)
         deltas = (field - position[index]) % MODULUS
         targets = _config_targets_of(uses, reads, position, deltas, hardware, reach)
-        if total(targets) > total(best) + (8 if best else 0):
+        if total(targets, uses) > total(best, uses) + (8 if best else 0):
             best = targets
     yield from best
 
 
-def total(targets: list[Target]) -> float:
-    """What the targets prove, less what every further target costs: of two models the simpler one is believed."""
-    return sum(t.bits for t in targets) - _TARGET_COST * max(0, len(targets) - 1)
+def total(targets: Sequence[Target], uses: Uses) -> float:
+    """Bits that the targets prove, less what every further target costs: of two models the simpler one is believed.
+
+    A value counts once: that two targets explain the same makes neither likelier.
+    """
+    bits = sum(t.bits for t in targets if t.table is not None)
+    shared = [t.rows for t in targets if t.table is None]
+    if shared:
+        told = np.flatnonzero(np.isin(uses.data.row, np.concatenate(shared)))
+        told = told[distinct(uses.data.value[told], uses.data.size[told])]
+        bits += float(information(uses.data.value[told], uses.data.size[told]).sum())
+    return bits - _TARGET_COST * max(0, len(targets) - 1) - sum(_odd(t.delta) for t in targets)
+
+
+def _odd(delta: int) -> float:
+    """Bits that a distance costs which is neither none nor round: it was chosen so that it fits."""
+    return float(max(0, _ROUND - ((delta & -delta).bit_length() - 1))) if delta else 0.0
+
+
+def unsteady(targets: Sequence[Target], uses: Uses) -> int:
+    """Addresses that reach two things, as far as they prove anything.
+
+    They prove one target by one read and another target by another read, or config space by one read while others of
+    them, with no write to it, give something else.
+    """
+    telling = ~uses.data.write & (information(uses.data.value, uses.data.size) > 0)
+    found, claimed = 0, np.zeros(0, dtype=np.int64)
+    once = np.zeros(len(uses), dtype=np.bool_)
+    for target in targets:
+        if target.reach.increment or target.table is not None:
+            continue
+        members = target.members[telling[target.members]]
+        proving = np.isin(uses.data.row[members], target.rows)
+        located = Reach().of(uses)
+        proven = located[members[proving]]
+        found += len(np.intersect1d(proven[~once[members[proving]]], claimed))
+        if target.config is not None:
+            written = located[target.members[uses.data.write[target.members]]]
+            found += len(np.setdiff1d(np.intersect1d(proven, located[members[~proving]]), written))
+        once[members[proving]] = True
+        claimed = np.union1d(claimed, proven)
+    return found
 
 
 def _config_targets_of(
@@ -96,7 +138,7 @@ def _config_targets_of(
         if weight[group] < 2:
             break
         targets = _targets_of_group(uses, reads, position, hardware, reach, np.unique(deltas[first == group]))
-        if targets and total(targets) > total(found):
+        if targets and total(targets, uses) > total(found, uses):
             found = targets
     return found
 
@@ -135,17 +177,20 @@ def _targets_of_group(
         proven = np.isin(uses.data.row, single.rows)
         width = int(uses.data.size[proven].max()) if proven.any() else 0
         if single.fields and shape_of(uses.address[proven], reach.scale, int(delta), width, FULL_SIZE).base < FULL_SIZE:
-            targets.append(Target(CONFIG_SPACE, reach, int(delta), members, single.bits, config=evidence))
+            targets.append(Target(CONFIG_SPACE, reach, int(delta), members, single.bits, evidence, own=single.rows))
     return targets
 
 
-def reaches_for(uses: Uses) -> list[Reach]:
-    """The models worth trying for these uses: scales, and auto-increment where an address serves several accesses."""
-    models = [Reach(scale) for scale in _SCALES]
+def movements_for(uses: Uses) -> list[list[Reach]]:
+    """The models worth trying for these uses, those together in which the address moves on in the same way.
+
+    First those in which it does not, then auto-increment where one serves several accesses; each with all scales.
+    """
+    models = [[Reach(scale) for scale in _SCALES]]
     width = int(np.bincount(uses.data.size).argmax()) if len(uses) else 0
     read, written = bool((uses.reads > 0).any()), bool((uses.writes > 0).any())
     kinds: list[Literal["access", "read", "write"]] = ["access"] if read or written else []
     if read and written:
         kinds += ["read", "write"]
-    models += [Reach(scale, step, kind) for kind in kinds for step in dict.fromkeys((width, 1)) for scale in _SCALES]
-    return models
+    steps = dict.fromkeys((width, 1))
+    return models + [[Reach(scale, step, kind) for scale in _SCALES] for kind in kinds for step in steps]

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from quirkfinder.miners.accesses import Accesses, Flags, Ints, Words, place_of, region_of
+from quirkfinder.miners.agreement import written_before
 from quirkfinder.miners.registers import Registers
 from quirkfinder.miners.windows.candidates import Pair
 
@@ -16,7 +17,6 @@ from quirkfinder.miners.windows.candidates import Pair
 _HELPERS = 64
 _MOST_MODES = 6
 _MOST_HELPERS = 4
-_BESIDE = 3  # accesses between the two halves of an address
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +49,11 @@ class Uses:
 
     def __len__(self) -> int:
         return len(self.address)
+
+    @property
+    def echo(self) -> Flags:
+        """Reads of a value that the guest had written to the data register before: they may be plain storage."""
+        return written_before(self.data)
 
 
 def plain_uses(registers: Registers, pair: Pair) -> Uses:
@@ -120,14 +125,27 @@ def other_halves(registers: Registers, pair: Pair) -> list[Pair]:
     return found
 
 
+def in_parts(registers: Registers, pair: Pair) -> Pair | None:
+    """The pair with a data register of four bytes, where all that lies in those is accessed in narrower parts."""
+    places = registers.between(pair.data, pair.data + 3)
+    if pair.data % 4 or len(places) < 2 or {pair.address, pair.high} & set(range(pair.data, pair.data + 4)):
+        return None
+    sizes = registers.accesses.size[registers.inside(pair.data, pair.data + 3)]
+    return replace(pair, width=4) if sizes.max() < 4 else None
+
+
 def _together(registers: Registers, pair: Pair) -> bool:
-    """Are both halves written together, most of the time, and does the upper one ever hold anything?"""
-    low, high = registers.writes(pair.address), registers.writes(pair.high if pair.high is not None else pair.address)
-    nearest: Ints = np.searchsorted(high, low)
-    before: Ints = low - high[np.maximum(nearest - 1, 0)]
-    after: Ints = high[np.minimum(nearest, len(high) - 1)] - low
-    beside = ((before > 0) & (before <= _BESIDE)) | ((after > 0) & (after <= _BESIDE))
-    return bool(beside.mean() >= 0.5) and bool(registers.accesses.value[high].any())
+    """Are both halves written together, most of the time, and does the upper one ever hold anything?
+
+    Together means with no access to the data register, nor another write of the same half, in between.
+    """
+    high_place = pair.high if pair.high is not None else pair.address
+    low, high = registers.writes(pair.address), registers.writes(high_place)
+    at = np.sort(np.concatenate([low, high, registers.at(pair.data)]))
+    place = registers.accesses.place[at]
+    own, other = place == pair.address, place == high_place
+    beside = own & (np.append(other[1:], False) | np.append(False, other[:-1]))
+    return bool(beside[own].mean() >= 0.5) and bool(registers.accesses.value[high].any())
 
 
 def mode_registers(registers: Registers, pair: Pair) -> list[int]:
@@ -147,7 +165,7 @@ def _data(registers: Registers, pair: Pair) -> tuple[Ints, Ints]:
         at = registers.reads(pair.data)
         return at, np.zeros(len(at), dtype=np.int64)
     own = registers.at(pair.data)
-    width = int(registers.accesses.size[own].max()) if len(own) else 1
+    width = pair.width or (int(registers.accesses.size[own].max()) if len(own) else 1)
     inside = [p for p in registers.between(pair.data, pair.data + width - 1) if p not in (pair.address, pair.high)]
     at = own if len(inside) <= 1 else np.sort(np.concatenate([registers.at(p) for p in inside]))
     return at, registers.accesses.place[at] - pair.data
