@@ -62,6 +62,8 @@ def _number(table: object, key: str, default: int | None = None) -> int:
 def _bar(region: object) -> int:
     if isinstance(region, str) and region.startswith("bar") and region[3:] in "012345" and len(region) == 4:
         return int(region[3])
+    if region == "config":
+        raise Untranslatable("the registers are in config space, where no quirk of a BAR sees them")
     raise Untranslatable(f"region {ascii(region)[:20]} is no BAR")
 
 

@@ -24,6 +24,7 @@ _REGION_SHIFT = 52  # offsets stay below 2**52 bytes
 _OFFSET_MASK = (1 << _REGION_SHIFT) - 1
 _READS = ("region_read", "vga_read", "quirk_read")
 _WRITES = ("region_write", "vga_write", "quirk_write")
+_HEADER = 0x40  # bytes of config space that mean the same on every card (PCI 3.0, section 6.1)
 _FOLD = 100_000  # accesses to one prefetchable BAR from which on its pixels are left out
 _TRIVIAL = 0xFFFF  # values up to this, or as near to all ones, are colours and flags before they are evidence
 
@@ -97,6 +98,39 @@ class Accesses:
         return self.take(self.region == region)
 
 
+def config_accesses(events: pl.DataFrame, machine: Machine, card: Card) -> Accesses:
+    """The guest's accesses to `card`'s config space behind the header, as of a region of its own.
+
+    `events`: the frame of `quirkfinder.events.SCHEMA`; rows are positions in it.
+    """
+    where = rows_of_card(machine, card) & pl.col("value").is_not_null() & (pl.col("address") >= _HEADER)
+    frame = (
+        events.lazy()
+        .with_row_index("row")
+        .filter(pl.col("event").is_in(["config_read", "config_write"]) & (pl.col("region") == CONFIG) & where)
+        .select(*_columns(["config_write"], []))
+        .collect()
+    )
+    return _accesses(frame)
+
+
+def merged(first: Accesses, second: Accesses) -> Accesses:
+    """Both, in the order of the trace."""
+    columns = (
+        np.concatenate([a, b])
+        for a, b in (
+            (first.row, second.row),
+            (first.place, second.place),
+            (first.size, second.size),
+            (first.value, second.value),
+            (first.write, second.write),
+            (first.handled, second.handled),
+        )
+    )
+    both = Accesses(*columns)
+    return both.take(np.argsort(both.row, kind="stable"))
+
+
 def device_accesses(events: pl.DataFrame, machine: Machine, card: Card, *, with_vga: bool) -> Accesses:
     """All region accesses of `card`, and those to VGA ports where `with_vga`.
 
@@ -113,18 +147,27 @@ def device_accesses(events: pl.DataFrame, machine: Machine, card: Card, *, with_
         .filter(pl.col("event").is_in(kinds) & mine)
         .filter((pl.col("region") < 6) | (pl.col("region") == VGA))
         .filter((pl.col("region") != CONFIG) & (pl.col("address") <= _OFFSET_MASK) & pl.col("value").is_not_null())
-        .select(
-            pl.col("row").cast(pl.Int64),
-            "region",
-            (pl.col("region").cast(pl.Int64) * (1 << _REGION_SHIFT) + pl.col("address").cast(pl.Int64)).alias("place"),
-            pl.col("size").fill_null(4),
-            "value",
-            pl.col("event").is_in(list(_WRITES)).alias("write"),
-            pl.col("event").is_in(["quirk_read", "quirk_write"]).alias("handled"),
-        )
+        .select(*_columns(list(_WRITES), ["quirk_read", "quirk_write"]))
         .collect()
     )
-    frame = _folded(frame, card)
+    return _accesses(_folded(frame, card))
+
+
+def _columns(writes: list[str], handled: list[str]) -> tuple[pl.Expr, ...]:
+    """What `Accesses` holds, and the region."""
+    place = pl.col("region").cast(pl.Int64) * (1 << _REGION_SHIFT) + pl.col("address").cast(pl.Int64)
+    return (
+        pl.col("row").cast(pl.Int64),
+        pl.col("region"),
+        place.alias("place"),
+        pl.col("size").fill_null(4),
+        pl.col("value"),
+        pl.col("event").is_in(writes).alias("write"),
+        pl.col("event").is_in(handled).alias("handled"),
+    )
+
+
+def _accesses(frame: pl.DataFrame) -> Accesses:
     columns = [frame[name].to_numpy() for name in ("row", "place", "size", "value", "write", "handled")]
     return _split_wide(Accesses(*columns))
 

@@ -8,7 +8,7 @@ import polars as pl
 
 from quirkfinder.card.model import Card, Machine
 from quirkfinder.findings import Finding
-from quirkfinder.miners.accesses import Flags
+from quirkfinder.miners.accesses import Flags, config_accesses, merged
 from quirkfinder.miners.accidents import collision_findings, identity_findings
 from quirkfinder.miners.banks import alias_finding, discover_banks, paged_finding
 from quirkfinder.miners.claims import Scene, scene_of
@@ -19,8 +19,9 @@ from quirkfinder.miners.indexed import indexed_findings
 from quirkfinder.miners.leak_findings import leak_finding
 from quirkfinder.miners.leaks import discover_leaks
 from quirkfinder.miners.mirrors import Mirror, discover_mirrors, mirror_finding
+from quirkfinder.miners.registers import Registers
 from quirkfinder.miners.sinks import sink_findings
-from quirkfinder.miners.windows.discover import Window, discover_windows
+from quirkfinder.miners.windows.discover import Window, discover_config_windows, discover_windows
 from quirkfinder.miners.windows.findings import window_finding
 from quirkfinder.miners.windows.targets import CONFIG_SPACE, Target
 
@@ -64,7 +65,7 @@ def mine_card(scene: Scene) -> tuple[Scene, list[Finding]]:
     scene = replace(scene, touched=frozenset(s.bar.index for s in strays))
     leaks = discover_leaks(scene, owned)
     aliases, paged = discover_banks(scene, _window_accesses(scene, windows))
-    doors = [window_finding(scene, w) for w in windows]
+    doors = [window_finding(scene, w) for w in windows] + config_window_findings(scene)
     doors += [mirror_finding(scene, m) for m in mirrors]
     doors += [leak_finding(scene, leak) for leak in leaks]
     others = [paged_finding(scene, p) for p in paged] + [alias_finding(scene, a) for a in aliases]
@@ -80,6 +81,14 @@ def mine_card(scene: Scene) -> tuple[Scene, list[Finding]]:
         *indexed_findings(scene, registers),
     ]
     return scene, [f for f in found if f.confidence >= _LEAST_CONFIDENCE]
+
+
+def config_window_findings(scene: Scene) -> list[Finding]:
+    """Windows driven through two registers of config space; nothing else is looked for there."""
+    own = config_accesses(scene.events, scene.machine, scene.card)
+    found = discover_config_windows(scene.registers, scene.card, scene.hardware, own)
+    whole = replace(scene, registers=Registers(merged(scene.accesses, own))) if found else scene
+    return [window_finding(whole, w) for w in found]
 
 
 def _doors(scene: Scene) -> tuple[list[Window], list[Mirror]]:

@@ -68,7 +68,7 @@ def test_the_addresses_in_evidence_select_a_target(path: Path) -> None:
         p = finding.parameters
         if finding.kind != "window" or "address_high" in p:
             continue
-        region = 8 if p["region"] == "vga" else int(p["region"][3:])
+        region = {"vga": 8, "config": 7}.get(p["region"]) or int(p["region"][3:])
         quoted = [example.rows[e.line - 1] for e in finding.evidence]
         addresses = [
             row["value"]

@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from quirkfinder.card.model import Card
-from quirkfinder.miners.accesses import distinct, offset_of, region_of
+from quirkfinder.events import CONFIG
+from quirkfinder.miners.accesses import Accesses, distinct, merged, offset_of, region_of
 from quirkfinder.miners.config_evidence import config_evidence
 from quirkfinder.miners.hardware import FULL_SIZE, HardwareConfig
 from quirkfinder.miners.information import information
@@ -33,6 +34,7 @@ _MOVING = 8.0
 _UNSTEADY = 12.0
 #: config fields that must agree where the same registers were proven through another BAR
 _TWIN_FIELDS = 3
+_LEAST_VALUES = 3  # that a data register in config space has to tell
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +72,28 @@ class Spaces:
 
 def discover_windows(registers: Registers, card: Card, hardware: HardwareConfig) -> list[Window]:
     """All windows of a device, the best proven first; no two share a data register."""
-    sizes = {bar.index: bar.size for bar in card.bars if bar.size and bar.index < 6}
-    spaces = Spaces(registers, hardware, direct_memory(registers, sizes))
-    best: dict[int, Window] = {}
     pairs = list(candidate_pairs(registers.accesses, telling_places(registers.accesses, hardware)))
+    return _windows(_spaces(registers, card, hardware), pairs)
+
+
+def discover_config_windows(registers: Registers, card: Card, hardware: HardwareConfig, own: Accesses) -> list[Window]:
+    """Windows whose two registers lie in config space itself; `own`: the accesses to it, not those of `registers`."""
+    several = np.unique(own.place[own.write & (information(own.value, own.size) > 0)])
+    if not len(several) or len(np.unique(own.value[~own.write])) < _LEAST_VALUES:
+        return []
+    pairs = [pair for pair in candidate_pairs(own) if pair.address != pair.data]
+    whole = Registers(merged(registers.accesses, own))
+    return _windows(_spaces(whole, card, hardware), pairs) if pairs else []
+
+
+def _spaces(registers: Registers, card: Card, hardware: HardwareConfig) -> Spaces:
+    sizes = {bar.index: bar.size for bar in card.bars if bar.size and bar.index < 6}
+    return Spaces(registers, hardware, direct_memory(registers, sizes))
+
+
+def _windows(spaces: Spaces, pairs: Sequence[Pair]) -> list[Window]:
+    """The best reading of each data register among `pairs`."""
+    best: dict[int, Window] = {}
     for pair in pairs:
         for window in _models(spaces, pair):
             rival = best.get(pair.data)
@@ -185,7 +205,7 @@ def _moving(uses: Uses, propose: Callable[[Sequence[Reach]], list[Target]]) -> l
 
 def _targets_of(spaces: Spaces, pair: Pair, uses: Uses, reaches: Sequence[Reach]) -> list[Target]:
     targets: list[Target] = list(config_targets(uses, spaces.hardware, reaches))
-    if (table := msix_target(uses, pair.near and turns_over(spaces.registers, pair.address))) is not None:
+    if region_of(pair.data) != CONFIG and (table := _table(spaces, pair, uses)) is not None:
         targets.append(table)
     members = [t.members for t in targets]
     explained = uses.data.row[np.concatenate(members)] if members else np.zeros(0, dtype=np.int64)
@@ -193,6 +213,10 @@ def _targets_of(spaces: Spaces, pair: Pair, uses: Uses, reaches: Sequence[Reach]
     # what config space explains needs no mirror of it in a BAR for an explanation
     targets += [t for t in reached if len(np.setdiff1d(t.rows, explained)) and not _is_copy(uses, t, spaces.hardware)]
     return targets
+
+
+def _table(spaces: Spaces, pair: Pair, uses: Uses) -> Target | None:
+    return msix_target(uses, pair.near and turns_over(spaces.registers, pair.address))
 
 
 def _is_copy(uses: Uses, target: Target, hardware: HardwareConfig) -> bool:
