@@ -21,7 +21,7 @@ class Agreement:
     bits: float  # information of all distinct values that agreed
     values: int  # distinct informative values that agreed
     locations: int  # distinct locations they agreed at
-    contradictions: int  # locations where the two ways told different, informative values
+    contradictions: int  # locations where the two ways told different, informative values; two with zero count as one
     pairs: tuple[tuple[int, int], ...]  # (earlier row, reading row), the most informative first
     mapped_rows: Ints  # the mapped accesses that took part in an agreement
 
@@ -58,7 +58,9 @@ def agreement(direct: Accesses, mapped: Accesses, location: Ints, echo: Flags | 
     bits = information(value, size)
     supports &= (bits > 0) & ~void[order]
     volatile = _volatile(start, value, write, other)
-    against &= ~volatile & (bits > 0) & (bits[partner] > 0)
+    against &= ~volatile
+    empty = against & _telling_where_empty(value, bits, other, partner)
+    against &= (bits > 0) & (bits[partner] > 0)
     agreeing = np.flatnonzero(supports)
     _, unique = np.unique(value[agreeing], return_index=True)
     ranked = agreeing[unique][np.argsort(-bits[agreeing[unique]], kind="stable")]
@@ -68,10 +70,16 @@ def agreement(direct: Accesses, mapped: Accesses, location: Ints, echo: Flags | 
         float(bits[ranked].sum()),
         len(ranked),
         len(np.unique(place[agreeing])),
-        len(np.setdiff1d(place[against], place[agreeing])),
+        len(np.setdiff1d(place[against], place[agreeing])) + len(np.setdiff1d(place[empty], place[agreeing])) // 2,
         pairs,
         np.unique(row[taking[other[taking]]]),
     )
+
+
+def _telling_where_empty(value: np.ndarray, bits: np.ndarray, other: np.ndarray, partner: np.ndarray) -> np.ndarray:
+    """Elements that tell something by the mapped way where the direct way gave zero, or the other way round in time."""
+    mapped, direct = np.where(other, value, value[partner]), np.where(other, value[partner], value)
+    return np.asarray((np.where(other, bits, bits[partner]) > 0) & (direct == 0) & (mapped != 0))
 
 
 def _judge(start: np.ndarray, value: np.ndarray, write: np.ndarray, other: np.ndarray) -> tuple[np.ndarray, ...]:

@@ -5,7 +5,7 @@ the host's address.  Ids and class codes alone prove nothing, because firmware i
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -21,6 +21,7 @@ from quirkfinder.miners.landing import landing_words, leaked_bars
 
 _HEADER, _PLAIN, _EXTENDED = 64, 256, 4096
 _DELTAS_TRIED = 8
+_LEAST_FIELDS = 2  # that agree where a window tells where the mirror lies
 _MOST_READS = 200_000
 
 
@@ -60,6 +61,22 @@ def discover_mirrors(scene: Scene) -> list[Mirror]:
             history = (echo[here[~taken]], changed[here[~taken]])
             found += _in_region(scene.card, mine.take(~taken), history, region, hardware, function)
     return found
+
+
+def mirror_at(scene: Scene, region: int, start: int, live: tuple[int, ...]) -> Mirror | None:
+    """The mirror at `start` of `region`, where a window tells that one lies there, if direct reads bear it out.
+
+    `live`: the BARs whose host address came through the window from there.
+    """
+    reads = scene.accesses.take(~scene.accesses.write & (scene.accesses.region == region))
+    echo = written_before(scene.accesses)[~scene.accesses.write & (scene.accesses.region == region)]
+    position = reads.offset - start
+    offset = np.where((position >= 0) & (position < _EXTENDED), position, -1)
+    evidence = config_evidence(reads, offset, scene.hardware, np.flatnonzero(~echo))
+    if len(evidence.fields) < _LEAST_FIELDS or evidence.against or not live:
+        return None
+    size = _PLAIN if evidence.fields[-1] < _PLAIN else _EXTENDED
+    return Mirror(region, start, size, 0, replace(evidence, live=live), None)
 
 
 def mirror_finding(scene: Scene, mirror: Mirror) -> Finding:

@@ -1,6 +1,6 @@
 """All miners in order, and who owns what: a leak seen through a window or a mirror is part of that finding."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -18,7 +18,7 @@ from quirkfinder.miners.host_accesses import discover_strays, stray_findings
 from quirkfinder.miners.indexed import indexed_findings
 from quirkfinder.miners.leak_findings import leak_finding
 from quirkfinder.miners.leaks import discover_leaks
-from quirkfinder.miners.mirrors import Mirror, discover_mirrors, mirror_finding
+from quirkfinder.miners.mirrors import Mirror, discover_mirrors, mirror_at, mirror_finding
 from quirkfinder.miners.registers import Registers
 from quirkfinder.miners.sinks import sink_findings
 from quirkfinder.miners.windows.discover import Window, discover_config_windows, discover_windows
@@ -93,8 +93,25 @@ def config_window_findings(scene: Scene) -> list[Finding]:
 
 def _doors(scene: Scene) -> tuple[list[Window], list[Mirror]]:
     windows, mirrors = discover_windows(scene.registers, scene.card, scene.hardware), discover_mirrors(scene)
+    mirrors += _behind(scene, windows, mirrors)
     own = [m for m in mirrors if m.function is None]
     return [replace(w, targets=tuple(_unmirrored(w, t, own) for t in w.targets)) for w in windows], mirrors
+
+
+def _behind(scene: Scene, windows: Sequence[Window], mirrors: Sequence[Mirror]) -> Iterator[Mirror]:
+    """Mirrors in a BAR that windows reach both as config space and as part of that BAR."""
+    known = [(m.region, m.start) for m in mirrors]
+    for window in windows:
+        for config in (t for t in window.targets if t.config is not None and t.mode is None):
+            for memory in (t for t in window.targets if t.space >= 0 and t.reach == config.reach and t.mode is None):
+                start = (memory.delta - config.delta) % (1 << 32)
+                bar = scene.card.bar(memory.space)
+                if bar is None or not bar.size or start >= bar.size or (memory.space, start) in known:
+                    continue
+                live = config.config.live if config.config is not None else ()
+                if (mirror := mirror_at(scene, memory.space, start, live)) is not None:
+                    known.append((memory.space, start))
+                    yield mirror
 
 
 def _unmirrored(window: Window, target: Target, mirrors: Sequence[Mirror]) -> Target:
