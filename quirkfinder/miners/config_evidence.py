@@ -34,12 +34,14 @@ class ConfigEvidence:
 
     @property
     def resembles(self) -> bool:
-        """Ids and fields that firmware has no reason to keep beside them, and nothing against: enough for a window.
+        """Fields that firmware has no reason to keep side by side, and nothing against: enough for a window.
 
         Behind an address and a data register there is no plain copy of a header; images in flash or EEPROM hold the
-        ids and the class, not the rest at its place.
+        ids and the class, not the rest at its place, and nothing of what lies behind the header.
         """
-        return self.fields[:1] == (0,) and len(self.fields) >= 3 and self.fields[-1] >= _SUBSYSTEM and not self.against
+        behind = sum(where >= _HEADER for where in self.fields)
+        header = self.fields[:1] == (0,) and self.fields[-1] >= _SUBSYSTEM
+        return len(self.fields) >= _LEAST_BEHIND and (header or behind >= _LEAST_BEHIND - 1) and not self.against
 
     @property
     def has_body(self) -> bool:
