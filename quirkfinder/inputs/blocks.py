@@ -1,11 +1,11 @@
 """Blocks of whole lines out of a stream."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from quirkfinder.inputs.streams import Stream
 
-BLOCK = 16 << 20
+BLOCK = 4 << 20
 #: A longer line is cut: its rest is skipped and the line counted as an unknown one.
 LONGEST_LINE = 16 << 20
 #: Readable bytes behind a block, for engines that load several bytes at a time.
@@ -20,6 +20,13 @@ class LineBlock:
     length: int
     offset: int
     cut_lines: int = 0
+    #: Where the reader looks for buffers that nobody needs any more.
+    spare: list[bytearray] | None = field(default=None, repr=False, compare=False)
+
+    def done(self) -> None:
+        """Gives the buffer back to the reader, which fills it again: whoever calls this keeps nothing of it."""
+        if self.spare is not None:
+            self.spare.append(self.buffer)
 
 
 def _skip_line(stream: Stream) -> tuple[bytes, int]:
@@ -73,8 +80,12 @@ def line_blocks(stream: Stream, size: int = BLOCK) -> Iterator[LineBlock]:
     carried = b""
     offset = 0
     cut_lines = 0
+    spare: list[bytearray] = []
     while True:
-        buffer = bytearray(max(size, 2 * len(carried)) + PADDING)
+        needed = max(size, 2 * len(carried)) + PADDING
+        buffer = spare.pop() if spare else bytearray(needed)
+        if len(buffer) < needed:
+            buffer = bytearray(needed)
         view = memoryview(buffer)
         capacity = len(buffer) - PADDING
         length = len(carried)
@@ -88,7 +99,7 @@ def line_blocks(stream: Stream, size: int = BLOCK) -> Iterator[LineBlock]:
                 buffer[length] = 0x0A
                 length += 1
             if length:
-                yield LineBlock(buffer, length, offset, cut_lines)
+                yield LineBlock(buffer, length, offset, cut_lines, spare)
             return
         cut = _last_cut(buffer, length)
         if cut == 0 and length < LONGEST_LINE:
@@ -97,9 +108,9 @@ def line_blocks(stream: Stream, size: int = BLOCK) -> Iterator[LineBlock]:
         if cut == 0:
             buffer[length - 1] = 0x0A
             carried, skipped = _skip_line(stream)
-            yield LineBlock(buffer, length, offset, cut_lines := cut_lines + 1)
+            yield LineBlock(buffer, length, offset, cut_lines := cut_lines + 1, spare)
             offset += length + skipped
             continue
         carried = bytes(buffer[cut:length])
-        yield LineBlock(buffer, cut, offset, cut_lines)
+        yield LineBlock(buffer, cut, offset, cut_lines, spare)
         offset += cut

@@ -22,6 +22,8 @@ from quirkfinder.reading.wrapping import MOST_PARTS, rejoined
 EngineChoice = Literal["auto", "native", "portable"]
 #: Below this many bytes compiling machine code costs more than it saves.
 WORTH_COMPILING = 3 << 20
+#: Blocks that are parsed or wait to be taken where several threads parse: the writer takes them a row group at a time.
+AHEAD = 4
 #: Unknown lines that a block keeps for messages, and how much of each.
 SAMPLES = 50
 SAMPLE_LENGTH = 400
@@ -84,6 +86,7 @@ class Engine:
             text = bytes(memoryview(block.buffer)[: block.length])
             left = list(enumerate(text.split(b"\n")[:-1], 1))
             lines = len(left)
+        block.done()
         numbers, rows, unknown = [], [], []
         for number, line in left:
             found = self._portable.line(line, seen)
@@ -163,7 +166,7 @@ def _parsed(blocks: Iterable[LineBlock], position: int, engine: EngineChoice, th
         for block in blocks:
             parser.warm_up(block.length)
             waiting.append(pool.submit(parser.parse, block, source=position, first_line=0))
-            if len(waiting) > threads:
+            if len(waiting) > max(threads, AHEAD):
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()

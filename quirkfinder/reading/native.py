@@ -18,9 +18,12 @@ from quirkfinder.reading.machine_code import MachineCode, NativeUnavailableError
 from quirkfinder.reading.program import encode
 from quirkfinder.reading.semantics import constant_details
 from quirkfinder.reading.shapes import Shape, body_shapes, prefix_shapes
+from quirkfinder.reading.spare import Spare
 from quirkfinder.reading.trie import build
 
 __all__ = ["Context", "NativeEngine", "NativeResult", "NativeUnavailableError", "compiled"]
+#: Rows in a column are a multiple of this, so that every column begins at a multiple of 64 bytes.
+_ALIGNMENT = 64
 _TYPES = {"i64": np.int64, "i32": np.int32, "i8": np.int8}
 
 
@@ -55,6 +58,7 @@ def compiled() -> _Compiled:
 class Context:
     """The memory that one call fills: columns, lines handed over, the table of names, counters.
 
+    Columns and lines handed over lie in one piece of `spare`, which is free again when no column is alive.
     Its address is an array of 64-bit cells: pointers to the columns in the order of `llvm_ir.POINTERS`, the counters of
     `llvm_ir.COUNTERS`, and the two caches of the last names.
     """
@@ -63,6 +67,7 @@ class Context:
     demoted: int
     words: NDArray[np.int64]
     pool: NDArray[np.uint8]
+    spare: Spare
     cells: NDArray[np.int64] = field(init=False)
     columns: dict[str, NDArray[Any]] = field(init=False)
     demotions: NDArray[np.int64] = field(init=False)
@@ -71,8 +76,14 @@ class Context:
     seen: NDArray[np.uint8] = field(init=False)
 
     def __post_init__(self) -> None:
-        self.columns = {name: np.empty(self.rows, _TYPES[kind]) for name, kind in llvm_ir.COLUMNS.items()}
-        self.demotions = np.empty(3 * self.demoted, np.int64)
+        kinds = {name: np.dtype(_TYPES[kind]) for name, kind in llvm_ir.COLUMNS.items()}
+        rows = -(-self.rows // _ALIGNMENT) * _ALIGNMENT
+        lengths = [*(rows * kind.itemsize for kind in kinds.values()), 24 * self.demoted]
+        memory = self.spare.take(sum(lengths))
+        self.columns = {}
+        for (name, kind), length in zip(kinds.items(), lengths, strict=False):
+            self.columns[name], memory = memory[:length].view(kind), memory[length:]
+        self.demotions = memory[: lengths[-1]].view(np.int64)
         self.slots = np.zeros(NAME_SLOTS, np.int32)
         self.entries = np.zeros(2 * NAME_LIMIT, np.int64)
         self.seen = np.zeros((1 + len(prefix_shapes())) * len(body_shapes()), np.uint8)
@@ -103,14 +114,14 @@ class NativeEngine:
     def __init__(self) -> None:
         self._compiled = compiled()
         self._shortest = shortest_line(body_shapes())
+        self._spare = Spare()
 
     def block(self, buffer: bytearray, length: int) -> NativeResult:
         """Parses whole lines: `length` bytes that end with a newline, with `PADDING` bytes behind them."""
         if length and (len(buffer) < length + PADDING or buffer[length - 1] != 0x0A):
             raise ValueError("a block ends with a newline and has padding behind it")
-        context = Context(
-            length // (self._shortest + 1) + 1, length // 2 + 1, self._compiled.words, self._compiled.pool
-        )
+        most = length // (self._shortest + 1) + 1
+        context = Context(most, length // 2 + 1, self._compiled.words, self._compiled.pool, self._spare)
         memory = np.frombuffer(buffer, np.uint8)
         start = int(memory.ctypes.data)
         rows = self._compiled.parse(start, length, int(context.cells.ctypes.data))
@@ -119,7 +130,7 @@ class NativeEngine:
             offset = int(context.entries[2 * index]) - start
             names.append(bytes(buffer[offset : offset + int(context.entries[2 * index + 1])]).decode("ascii"))
         columns = Columns({name: array[:rows] for name, array in context.columns.items()}, names)
-        demoted = context.demotions[: 3 * context.counter("demoted_lines")].reshape(-1, 3)
+        demoted = context.demotions[: 3 * context.counter("demoted_lines")].reshape(-1, 3).copy()
         sightings = (divmod(int(cell), len(body_shapes())) for cell in np.flatnonzero(context.seen))
         seen = frozenset((prefix - 1, shape) for prefix, shape in sightings)
         return NativeResult(columns, demoted, context.counter("lines"), context.counter("ignored"), seen)

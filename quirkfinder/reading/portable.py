@@ -52,6 +52,9 @@ IGNORED = Ignored()
 
 def undecorated(line: bytes) -> bytes:
     """A line without terminal escapes (ECMA-48), marks of quotation, the monitor's prompt, a remark behind `//`."""
+    # Most lines have nothing that the expressions could find.
+    if b"\x1b" not in line and b"//" not in line and line[:1] not in b" \t>(":
+        return line
     return _REMARK.sub(b"", _QUOTED.sub(b"", _ESCAPE.sub(b"", line)).removeprefix(b"(qemu) "))
 
 
@@ -159,6 +162,8 @@ class _Compiled:
     literal: bytes
     #: Bytes that a line may begin with.
     starts: frozenset[int]
+    #: The first bytes of `literal`, which many shapes share.
+    key: bytes
     pattern: re.Pattern[bytes] | None = None
     columns: tuple[_Column, ...] = ()
 
@@ -177,9 +182,9 @@ def _compiled(order: int, shape: Shape) -> _Compiled:
     longest = max(literals, key=len, default=b"")
     first = shape.tokens[0]
     if isinstance(first, bytes):
-        return _Compiled(order, shape, first, longest, frozenset(first[:1]))
+        return _Compiled(order, shape, first, longest, frozenset(first[:1]), longest[:2])
     members = first.members if first.members is not None else frozenset(range(256))
-    return _Compiled(order, shape, b"", longest, members)
+    return _Compiled(order, shape, b"", longest, members, longest[:2])
 
 
 class PortableEngine:
@@ -193,7 +198,7 @@ class PortableEngine:
         self._by_head: dict[tuple[bytes, ...], list[_Compiled]] = {}
         for order, shape in enumerate(known):
             self._by_head.setdefault(head_words(shape), []).append(_compiled(order, shape))
-        self._candidates: dict[tuple[tuple[bytes, ...], int], list[_Compiled]] = {}
+        self._candidates: dict[tuple[tuple[bytes, ...], int], tuple[list[_Compiled], frozenset[bytes]]] = {}
 
     def prefix(self, line: bytes) -> tuple[int | None, int | None, int, int] | None:
         """Time, thread, length and number of the prefix (0, -1: none); None where it holds an impossible value."""
@@ -213,7 +218,8 @@ class PortableEngine:
                 return time, thread if isinstance(thread, int) else None, found.end(), number
         return None, None, 0, -1
 
-    def _shapes_for(self, body: bytes) -> list[_Compiled]:
+    def _shapes_for(self, body: bytes) -> tuple[list[_Compiled], frozenset[bytes]]:
+        """The shapes that a line can have by its first words, and the keys of their literals."""
         first = _WORD.match(body)
         assert first is not None  # the expression matches the empty string
         second = _REST.match(body, first.end())
@@ -228,13 +234,16 @@ class PortableEngine:
         if found is None:
             keys = {(), head[:1], head}
             fitting = (c for key in keys for c in self._by_head.get(key, ()) if start in c.starts)
-            found = sorted(fitting, key=lambda c: c.order)
+            shapes = sorted(fitting, key=lambda c: c.order)
+            found = shapes, frozenset(c.key for c in shapes)
             self._candidates[head, start] = found
         return found
 
     def body(self, body: bytes) -> tuple[Shape, dict[str, int | str], int] | None:
         """The shape of a line without prefix, its values, its number."""
-        for compiled in [c for c in self._shapes_for(body) if c.literal in body]:
+        shapes, keys = self._shapes_for(body)
+        there = {key for key in keys if key in body}
+        for compiled in [c for c in shapes if c.key in there and c.literal in body]:
             groups = compiled.match(body)
             if groups is not None:
                 values = _values(compiled.columns, groups)

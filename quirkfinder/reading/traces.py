@@ -1,6 +1,7 @@
 """Whole traces: one frame for analysis, a Parquet file for scripts."""
 
 import contextlib
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -166,14 +167,16 @@ def convert(
     *,
     progress: Progress | None = None,
     engine: EngineChoice = "auto",
-    threads: int = 1,
+    threads: int | None = None,
 ) -> Converted:
     """Writes the events of all traces as one Parquet file with the columns of `events.PUBLIC_SCHEMA`.
 
+    `threads`: blocks that are parsed at a time; None: one a processor, up to 4 of them.
     Blocks are written as they are parsed, into a file beside `out_path` that takes its name when it is complete: an
     interrupted run leaves what was there before.  Raises OSError.
     """
     target = Path(out_path)
+    parsers = min(len(os.sched_getaffinity(0)), 4) if threads is None else threads
     tallies = [Tally() for _ in sources]
     listed = listed_events(sources)
 
@@ -182,7 +185,7 @@ def convert(
             if source.role != "trace":
                 continue
             for block in read_blocks(
-                source, input=position, progress=progress, engine=engine, threads=threads, declared=listed
+                source, input=position, progress=progress, engine=engine, threads=parsers, declared=listed
             ):
                 tallies[position].add(block)
                 yield block.frame.select(*PUBLIC_SCHEMA)
