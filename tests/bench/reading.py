@@ -1,11 +1,13 @@
 """Reading speed as multiples of a hand-written C parser on the same file.
 
-    python -m tests.bench.reading [LINES] [--folder FOLDER] [--repeat N]
+    python -m tests.bench.reading [LINES] [--folder FOLDER] [--repeat N] [--also PYTHON] [--write README.md]
 
 Builds the yardstick from ../shared/bench (says so and stops where it is absent), writes two synthetic logs (mixed, and
-region accesses only), runs the yardstick, `convert`, and peers that are at hand on each of them, compares the sums of
-the columns, and prints CPU time as a multiple of the yardstick's.  Every side runs in a process of its own; the best of
-N runs counts.
+region accesses only), runs the yardstick, `convert`, and the peers of `tests.bench.peers` in turn on each of them,
+compares their sums, and prints a table of CPU time as multiples of the yardstick's.  Every side runs in a process of
+its own and the yardstick beside each of them, so that another load on the machine hits both; the best of N runs counts.
+`--also` names an interpreter that has peers which this one lacks (DuckDB); what is not installed is left out with a
+word.  `--write` puts the table into a file, between the marks that the README has.
 """
 
 import argparse
@@ -17,27 +19,44 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
-BENCH = Path(__file__).resolve().parents[2].parent / "shared" / "bench"
-MODULE = "tests.bench.reading"
-EVENTS = re.compile(
-    rb"(?:(\d+)@(\d+)\.(\d+):)?(?:vfio_region_(?:read|write)  \((.+):region(\d+)\+0x([0-9a-f]+), "
-    rb"(?:(\d+)\) = 0x([0-9a-f]+)|0x([0-9a-f]+), (\d+)\))"
-    rb"|vfio_pci_(?:read|write)_config  \((.+), @0x([0-9a-f]+), (?:len=0x([0-9a-f]+)\) 0x([0-9a-f]+)"
-    rb"|0x([0-9a-f]+), len=0x([0-9a-f]+)\)))"
-)
+from tests.bench.peers import AWK, sums_of
+from tests.conftest import REPOSITORY
+
+BENCH = REPOSITORY.parent / "shared" / "bench"
+MARKS = re.compile(r"(<!-- benchmark -->\n)(.*?)(<!-- end of benchmark -->)", re.DOTALL)
+HEADINGS = ("", "mixed log", "region accesses only", "sums agree")
 
 
-def cpu_seconds(command: list[str]) -> tuple[float, float, str]:
-    """User and system time, wall time and output of a command."""
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    start = os.times().elapsed
-    done = subprocess.run(command, check=True, capture_output=True, text=True)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    spent = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return spent, os.times().elapsed - start, done.stdout
+@dataclass(frozen=True, slots=True)
+class Side:
+    """A row of the table: what runs, and where the sums are: in a Parquet file, or (None) on stdout."""
+
+    name: str
+    command: list[str]
+    parquet: Path | None = None
+    repeated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """CPU and wall time in seconds, and the output."""
+
+    cpu: float
+    wall: float
+    output: str
+
+
+def spent(command: list[str]) -> Spent:
+    """A command, run to its end."""
+    before, start = resource.getrusage(resource.RUSAGE_CHILDREN), os.times().elapsed
+    done = subprocess.run(command, check=True, capture_output=True, text=True, cwd=REPOSITORY)
+    after, end = resource.getrusage(resource.RUSAGE_CHILDREN), os.times().elapsed
+    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return Spent(cpu, end - start, done.stdout)
 
 
 def build(folder: Path) -> Path:
@@ -47,7 +66,7 @@ def build(folder: Path) -> Path:
     return program
 
 
-def logs(folder: Path, lines: int) -> dict[str, Path]:
+def logs(folder: Path, lines: int) -> tuple[Path, Path]:
     """A mixed log and one of region accesses only."""
     mixed, regions = folder / f"mixed-{lines}.log", folder / f"regions-{lines}.log"
     if not mixed.exists():
@@ -55,128 +74,117 @@ def logs(folder: Path, lines: int) -> dict[str, Path]:
     if not regions.exists():
         with mixed.open("rb") as source, regions.open("wb") as out:
             out.writelines(line for line in source if b":vfio_region_" in line and line.count(b"@") == 1)
-    return {"mixed": mixed, "regions": regions}
+    return mixed, regions
 
 
-def ours(path: str, threads: str) -> None:
-    """`convert`, and the sums of what it wrote."""
-    import polars as pl
-
-    from quirkfinder.inputs import resolve
-    from quirkfinder.reading import convert
-
-    out = Path(path).with_suffix(f".{threads}.parquet")
-    convert(resolve([path]), out, engine="native", threads=int(threads))
-    if os.environ.get("SUMS"):
-        frame = pl.scan_parquet(out)
-        wide = pl.col("address", "value", "size").cast(pl.Int128).sum()
-        parsed = "^(region_(read|write)|config|vga|memory|unassigned)"
-        sums = frame.filter(pl.col("event").cast(pl.String).str.contains(parsed)).select(wide).collect()
-        print(json.dumps({k: int(v) % 2**64 for k, v in sums.row(0, named=True).items()}))  # noqa: T201  a report
+def has(python: str, module: str) -> bool:
+    """True where an interpreter can import a module."""
+    return subprocess.run([python, "-c", f"import {module}"], check=False, capture_output=True).returncode == 0
 
 
-def per_line_regex(path: str) -> None:
-    """What a script would do: one regular expression, a line at a time, into lists."""
-    columns: list[tuple[bytes | None, ...]] = []
-    with Path(path).open("rb") as file:
-        for line in file:
-            found = EVENTS.match(line)
-            if found:
-                columns.append(found.groups())
-
-
-def polars_regex(path: str) -> None:
-    """polars' own extraction, with the region lines' expression."""
-    import polars as pl
-
-    lines = pl.scan_csv(
-        path, has_header=False, new_columns=["line"], separator="\x01", quote_char=None, encoding="utf8-lossy"
-    )
-    pattern = r"(\d+)@(\d+)\.(\d+):vfio_region_(?:read|write)  \((.+):region(\d+)\+0x([0-9a-f]+), (.*)$"
-    lines.select(pl.col("line").str.extract_groups(pattern)).collect(engine="streaming")
-
-
-def duckdb_regex(path: str) -> None:
-    """DuckDB's regular expressions on the lines of the file."""
-    import duckdb  # type: ignore[import-not-found, unused-ignore]  # a peer, where it is installed
-
-    pattern = r"(\d+)@(\d+)\.(\d+):vfio_region_(?:read|write)  \((.+):region(\d+)\+0x([0-9a-f]+), (.*)$"
-    names = "['t','s','u','d','r','o','rest']"
-    duckdb.sql(
-        f"create table t as select regexp_extract(column0, '{pattern}', {names}) as x from read_csv('{path}', "
-        "header=false, columns={'column0':'varchar'}, delim='\\x01', quote='', ignore_errors=true)"
-    )
-
-
-SIDES: dict[str, Callable[..., None]] = {
-    "ours": ours,
-    "per-line-regex": per_line_regex,
-    "polars-regex": polars_regex,
-    "duckdb-regex": duckdb_regex,
-}
-AWK = '{ if (match($0, /region([0-9]+)\\+0x([0-9a-f]+), (.*)$/, m)) s += strtonum("0x" m[2]) } END { print s }'
-
-
-def peers(path: Path) -> dict[str, list[str]]:
-    """Commands of the sides that are at hand."""
-    run = [sys.executable, "-m", MODULE, "--side"]
-    out = {
-        "convert, 1 thread": [*run, "ours", str(path), "1"],
-        "convert, 2 threads": [*run, "ours", str(path), "2"],
-        "python re, line by line": [*run, "per-line-regex", str(path)],
-        "polars extract_groups": [*run, "polars-regex", str(path)],
-    }
-    try:
-        import duckdb  # type: ignore[import-not-found, unused-ignore]  # noqa: F401  only whether it is there
-    except ImportError:
-        pass
+def sides(path: Path, also: str | None) -> list[Side]:
+    """What is at hand; what is not is said on stderr."""
+    run = [sys.executable, "-m", "tests.bench.peers"]
+    out = [
+        Side("`convert`, one core", [*run, "ours", str(path), "1"], Path(f"{path}.1.parquet"), repeated=True),
+        Side("`convert`, two cores", [*run, "ours", str(path), "2"], Path(f"{path}.2.parquet"), repeated=True),
+        Side("Python `re`, line by line", [*run, "script", str(path)], Path(f"{path}.script.parquet")),
+        Side("polars `extract_groups` *", [*run, "polars", str(path)]),
+    ]
+    python = next((python for python in (sys.executable, also) if python and has(python, "duckdb")), None)
+    if python:
+        out.append(Side("DuckDB `regexp_extract` *", [python, "-m", "tests.bench.peers", "duckdb", str(path)]))
     else:
-        out["duckdb regexp_extract"] = [*run, "duckdb-regex", str(path)]
+        sys.stderr.write("DuckDB: skipped, not installed\n")
     if gawk := shutil.which("gawk"):
-        out["gawk match()"] = [gawk, AWK, str(path)]
+        out.append(Side("gawk `match` *", [gawk, AWK, str(path)]))
+    else:
+        sys.stderr.write("gawk: skipped, not installed\n")
     return out
 
 
-def agree(yardstick: str, path: Path) -> bool:
-    """True where the sums of our columns are the yardstick's, over the events that it parses."""
-    theirs = json.loads(yardstick)
-    environment = {**os.environ, "SUMS": "1"}
-    command = [sys.executable, "-m", MODULE, "--side", "ours", str(path), "1"]
-    done = subprocess.run(command, check=True, capture_output=True, text=True, env=environment)
-    mine = json.loads(done.stdout)
-    return bool((mine["address"], mine["value"], mine["size"]) == (theirs["off"], theirs["val"], theirs["size"]))
+def agrees(side: Side, output: str, yardstick: dict[str, int], ours: dict[str, int]) -> bool:
+    """True where the sums of a side are the yardstick's (region addresses alone: those of our columns)."""
+    if side.parquet is None:
+        return bool(json.loads(output)["region address"] == ours["region address"])
+    sums = sums_of(side.parquet)
+    return all(
+        sums[column] == yardstick[key] for column, key in (("address", "off"), ("value", "val"), ("size", "size"))
+    )
+
+
+def concurrency(program: Path, path: Path) -> float:
+    """How many times the throughput of one yardstick two have that run at a time: 2 where two cores are free."""
+    command = [str(program), str(path)]
+    alone = spent(command).wall
+    start = os.times().elapsed
+    both = [subprocess.Popen(command, stdout=subprocess.DEVNULL) for _ in range(2)]
+    for process in both:
+        process.wait()
+    return 2 * alone / (os.times().elapsed - start)
+
+
+def measured(path: Path, program: Path, options: argparse.Namespace) -> dict[str, tuple[str, bool]]:
+    """A column of the table: a cell a side, and whether its sums agree."""
+    yardstick = [str(program), str(path)]
+    reference = spent(yardstick)
+    theirs, unit = json.loads(reference.output), reference.cpu
+    cells: dict[str, tuple[str, bool]] = {}
+    ours: dict[str, int] = {}
+    walls: dict[str, float] = {}
+    for side in sides(path, options.also):
+        best: list[Spent] = []
+        for _ in range(options.repeat if side.repeated else 1):
+            unit = min(unit, spent(yardstick).cpu)
+            best.append(spent(side.command))
+        if not ours and side.parquet:
+            ours = sums_of(side.parquet)
+        cpu = min(run.cpu for run in best)
+        walls[side.name] = min(run.wall for run in best)
+        cells[side.name] = (f"{cpu / unit:.2f}", agrees(side, best[-1].output, theirs, ours))
+        sys.stderr.write(
+            f"{path.name}: {side.name}: {cpu / unit:.2f}, {cpu:.2f} s CPU, {walls[side.name]:.2f} s wall\n"
+        )
+    one, two = (walls[name] for name in list(walls)[:2])
+    free = concurrency(program, path)
+    cells["throughput of two cores over one"] = (f"{one / two:.2f} (two yardsticks over one: {free:.2f})", True)
+    return cells
+
+
+def table(lines: int, columns: list[dict[str, tuple[str, bool]]]) -> str:
+    """The table as Markdown."""
+    rows = ["| " + " | ".join(HEADINGS) + " |", "| --- | --: | --: | --- |"]
+    for name in columns[0]:
+        agree = "yes" if all(column[name][1] for column in columns) else "NO"
+        rows.append(f"| {name} | {' | '.join(column[name][0] for column in columns)} | {agree} |")
+    day = datetime.now(UTC).strftime("%d %B %Y").lstrip("0")
+    return (
+        f"CPU time as multiples of a hand-written C parser that keeps its columns in memory, on the same files (logs of "
+        f"{lines / 1e6:g} million lines and their region accesses), {day}, {os.cpu_count()} cores:\n\n"
+        + "\n".join(rows)
+        + "\n"
+    )
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("lines", nargs="?", type=int, default=5_000_000)
+    parser.add_argument("lines", nargs="?", type=int, default=8_000_000)
     parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()) / "quirkfinder-bench")
     parser.add_argument("--repeat", type=int, default=3)
-    parser.add_argument("--only", help="sides whose name contains this")
-    parser.add_argument("--side", nargs="+", help=argparse.SUPPRESS)
+    parser.add_argument("--also", metavar="PYTHON", help="an interpreter that has peers which this one lacks")
+    parser.add_argument("--write", type=Path, metavar="FILE", help="put the table into this file")
     options = parser.parse_args()
-    if options.side:
-        SIDES[options.side[0]](*options.side[1:])
-        return 0
-    say = sys.stdout.write
     if not (BENCH / "cparse.c").exists():
-        say(f"no yardstick: {BENCH / 'cparse.c'} is not part of the repository\n")
+        sys.stdout.write(f"no yardstick: {BENCH / 'cparse.c'} is not part of the repository\n")
         return 0
     options.folder.mkdir(parents=True, exist_ok=True)
     program = build(options.folder)
-    for name, path in logs(options.folder, options.lines).items():
-        runs = [cpu_seconds([str(program), str(path)]) for _ in range(options.repeat)]
-        unit, unit_wall = min(run[0] for run in runs), min(run[1] for run in runs)
-        say(f"{name}: yardstick {unit:.2f} s CPU; sums agree: {agree(runs[0][2], path)}\n")
-        for side, command in peers(path).items():
-            if options.only and options.only not in side:
-                continue
-            repeat = options.repeat if "convert" in side else 1
-            done = [cpu_seconds(command) for _ in range(repeat)]
-            # The yardstick runs again beside each side: another load on the machine hits both.
-            beside = min(cpu_seconds([str(program), str(path)])[0] for _ in range(repeat))
-            best, wall = min(run[0] for run in done), min(run[1] for run in done)
-            say(f"  {side:26} {best / min(unit, beside):7.2f} x CPU {wall / unit_wall:7.2f} x wall\n")
+    columns = [measured(path, program, options) for path in logs(options.folder, options.lines)]
+    text = table(options.lines, columns)
+    sys.stdout.write(text)
+    if options.write:
+        before = options.write.read_text(encoding="utf-8")
+        options.write.write_text(MARKS.sub(lambda found: found[1] + text + found[3], before), encoding="utf-8")
     return 0
 
 
