@@ -182,10 +182,12 @@ class ParseWalker(HotWalker):
         for column in ROW:
             self.phi(f"row_{column}", "i64", [(row[column], label) for label, row in self.rows])
         seen = self.op(f"getelementptr i8, ptr %column_seen, i64 {self.op('add i64 %seen_row, %row_shape')}")
+        self.branch(self.op(f"icmp eq i64 %row_code, {IGNORED_CODE}"), "ignored_line", "names")
+        self.block("ignored_line")
         self.do(f"store i8 1, ptr {seen}")
-        self.branch(self.op(f"icmp eq i64 %row_code, {IGNORED_CODE}"), "count_ignored", "names")
+        self.do("br label %count_ignored")
         self.block("count_ignored")
-        self.phi("after_ignored", "ptr", [("%end", "commit"), ("%after_blank", "blank")])
+        self.phi("after_ignored", "ptr", [("%end", "ignored_line"), ("%after_blank", "blank")])
         self.do("%next_ignored = add i64 %ignored, 1")
         self.do("br label %line")
         self.block("names")
@@ -203,6 +205,8 @@ class ParseWalker(HotWalker):
             self.block(after)
             self.phi(f"{column}_id", "i32", [(default, previous), (found, look)])
             previous = after
+        # A spelling counts as seen only where the names did not send the line to the portable engine.
+        self.do(f"store i8 1, ptr {seen}")
         self.store()
 
     def store(self) -> None:

@@ -8,6 +8,7 @@ buffer ends with a newline and has `PADDING` readable bytes behind it, so no fun
 from pathlib import Path
 from string import Template
 
+from quirkfinder.reading.shapes import LONGEST_NAME
 from quirkfinder.reading.times import LAST_YEAR, MONTH_DAYS
 
 PADDING = 128
@@ -143,4 +144,5 @@ def runtime() -> str:
     numbers = "".join(number_function(kind, "noinline", table) for kind, table in tables)
     text = Path(__file__).with_name("runtime.ll").read_text(encoding="utf-8")
     constants = {"last_year": LAST_YEAR, "slot_mask": NAME_SLOTS - 1, "name_limit": NAME_LIMIT}
+    constants["longest_name"] = LONGEST_NAME
     return digit_tables() + numbers + Template(text).substitute(constants)

@@ -6,7 +6,8 @@ It defines what a line means; the native engine has to agree or to hand the line
 - The first prefix that matches is the prefix; the rest of the line has to be one complete shape.
 - The first shape (in the order of the grammars) that takes the whole rest wins, and the leftmost field of a shape takes
   as many bytes as it can.
-- A value that its column cannot hold, or a name that is not UTF-8, makes the line an unknown one.
+- A value that its column cannot hold makes the line an unknown one; so does a name that is not UTF-8 or longer than
+  `shapes.LONGEST_NAME`, and a device with two blanks in a row.
 """
 
 import re
@@ -17,7 +18,7 @@ from typing import NamedTuple
 
 from quirkfinder.reading.hints import Sighting
 from quirkfinder.reading.semantics import Meaning, meaning
-from quirkfinder.reading.shapes import SIZE_LETTERS, Field, Shape, body_shapes, prefix_shapes
+from quirkfinder.reading.shapes import LONGEST_NAME, SIZE_LETTERS, Field, Shape, body_shapes, prefix_shapes
 from quirkfinder.reading.times import nanoseconds
 
 ENDS = b" \t\r"
@@ -82,6 +83,9 @@ class _Column:
     def value(self, text: bytes) -> int | str | None:
         """The value of a field, None if its column cannot hold it."""
         if self.kind == "text":
+            # Two blanks in a row: columns of something else (a diff side by side), no device.
+            if len(text) > LONGEST_NAME or (self.role == "DEVICE" and b"  " in text):
+                return None
             try:
                 return text.decode("utf-8")
             except UnicodeDecodeError:

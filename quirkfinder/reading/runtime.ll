@@ -156,7 +156,8 @@ wrong:
 }
 
 ; names: @name_id keeps the last name of a kind at %last (pointer, length, id) and looks others up in an open hash
-; table of ids + 1; entries are pairs of pointer and length; -2: the table is full
+; table of ids + 1; entries are pairs of pointer and length; -2: the table is full, or the name is one that the
+; portable engine has to judge (too long, two blanks in a row)
 define internal i1 @same(ptr %left, ptr %right, i64 %length) {
 entry:
   br label %next
@@ -230,7 +231,24 @@ found:
 fresh:
   %names = load i64, ptr %count
   %full = icmp uge i64 %names, $name_limit
-  br i1 %full, label %none, label %insert
+  %huge = icmp ugt i64 %length, $longest_name
+  %refused = or i1 %full, %huge
+  br i1 %refused, label %none, label %looking
+looking:
+  %place = phi i64 [ 0, %fresh ], [ %place_next, %further ]
+  %before = phi i8 [ 0, %fresh ], [ %letter, %further ]
+  %over = icmp eq i64 %place, %length
+  br i1 %over, label %insert, label %letters
+letters:
+  %letter_at = getelementptr i8, ptr %text, i64 %place
+  %letter = load i8, ptr %letter_at
+  %blank = icmp eq i8 %letter, 32
+  %blank_before = icmp eq i8 %before, 32
+  %two_blanks = and i1 %blank, %blank_before
+  br i1 %two_blanks, label %none, label %further
+further:
+  %place_next = add i64 %place, 1
+  br label %looking
 insert:
   %new_twice = shl i64 %names, 1
   %new_at = getelementptr i64, ptr %entries, i64 %new_twice

@@ -35,6 +35,8 @@ TIME_ROLES = frozenset(
 SIZE_LETTERS = {"b": 1, "w": 2, "l": 4, "q": 8}
 #: The largest value that a column holds; what is larger makes the line an unknown one.
 LIMITS = {"REGION": 127, "SIZE": 255, "THREAD": 2**32 - 1, "SECONDS": 9_223_372_035, "NANOSECONDS": 2**63 - 1}
+#: Bytes of a name; QEMU's own trace back ends cut texts there, and no device or region has a longer one.
+LONGEST_NAME = 512
 _CLASS = re.compile(r"(\[(?:\\.|[^\]\\])+\])(?:\{(\d+)(?:,(\d+))?\}|([+]))?")
 
 Kind = Choice["decimal", "hex", "letter", "text"]

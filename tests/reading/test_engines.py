@@ -13,7 +13,7 @@ from quirkfinder.inputs.blocks import PADDING
 from quirkfinder.reading.blocks import Block, Engine
 from quirkfinder.reading.portable import IGNORED, Row, portable_engine, undecorated
 from quirkfinder.reading.semantics import meaning
-from quirkfinder.reading.shapes import LIMITS, SIZE_LETTERS, body_shapes
+from quirkfinder.reading.shapes import LIMITS, LONGEST_NAME, SIZE_LETTERS, body_shapes
 from quirkfinder.reading.trie import TextUpTo, atoms
 from tests.reading import oracle
 from tests.reading.strategies import clean_lines, damaged
@@ -93,6 +93,8 @@ def as_it_is(text: bytes) -> object:
             continue
         spelled = fields[field.role]
         if field.role in {"DEVICE", "DETAIL"}:
+            if len(spelled) > LONGEST_NAME or (field.role == "DEVICE" and "  " in spelled):
+                return "unknown"
             try:
                 columns[field.role.lower()] = spelled.encode("latin-1").decode("utf-8")
             except UnicodeDecodeError:

@@ -178,6 +178,23 @@ def test_names_end_at_the_last_region(engine: str) -> None:
 
 
 @pytest.mark.parametrize("engine", ["portable", "native"])
+def test_no_device_is_made_of_two_columns_or_of_noise(engine: str) -> None:
+    line = "vfio_pci_reset  (0000:00:02.0)"
+    lines = [
+        line,
+        f"{line}{' ' * 40}{line}",
+        f"  {line}{' ' * 40}{line}",
+        f"vfio_pci_igd_lpc_bridge_enabled 0000:00:02.0{' ' * 40}<",
+        f"vfio_region_read  ({'x' * 512}:region2+0x74, 4) = 0x1",
+        f"vfio_region_read  ({'x' * 513}:region2+0x74, 4) = 0x1",
+        f"vfio_region_read  ({'x' * 1_000_000}:region2+0x74, 4) = 0x1",
+    ]
+    frame, unknown = parse_all(lines, engine)
+    assert frame["line"].to_list() == [1, 5]
+    assert len(unknown) == 5
+
+
+@pytest.mark.parametrize("engine", ["portable", "native"])
 def test_values_that_fit_no_column_make_a_line_unknown(engine: str) -> None:
     lines = [
         "vfio_region_read  (0000:01:00.0:region0+0x74, 256) = 0x1",
