@@ -25,6 +25,9 @@ _DECLARATION = re.compile(rb"^(?:[a-z]+ )*\w+\((?:void|[^()\n]* \**\w+)\) \".*$"
 _ENOUGH_DECLARATIONS = 5
 #: An entry of `journalctl -o json` with an event in it.
 _JOURNAL = re.compile(rb'"MESSAGE" ?: ?"[^"\n]*(?:vfio_|vfio:|Invalid (?:read|write|access) at addr)')
+#: An entry of `journalctl -o export` with an event in it.
+_EXPORT = re.compile(rb"^__REALTIME_TIMESTAMP=\d+$", re.MULTILINE)
+_EXPORT_MESSAGE = re.compile(rb"^MESSAGE=[^\n]*(?:vfio_|vfio:|Invalid (?:read|write|access) at addr)", re.MULTILINE)
 
 
 def _read(stream: Stream, count: int) -> bytes:
@@ -48,6 +51,7 @@ def _inventory(head: bytes) -> Recognised | None:
 
 def _other_tool(head: bytes) -> Recognised | None:
     """Traces in a spelling that is translated (`reading.translation`), and lists of events."""
+    from quirkfinder.reading.demmio import MMIO
     from quirkfinder.reading.mmiotrace import HEADER
     from quirkfinder.reading.named import BABELTRACE, SIMPLETRACE
     from quirkfinder.reading.simple import is_simple
@@ -56,11 +60,16 @@ def _other_tool(head: bytes) -> Recognised | None:
         return "trace", "simple-trace"
     if len(_DECLARATION.findall(head)) >= _ENOUGH_DECLARATIONS:
         return "other", TRACE_EVENTS
+    lines = [line.strip() for line in head.split(b"\n")[:_TRIES]]
+    # It copies the header of the mmiotrace that it explains.
+    if any(MMIO.match(line) for line in lines):
+        return "trace", "demmio"
     if HEADER.search(head):
         return "trace", "mmiotrace"
     if head.lstrip()[:1] == b"{" and _JOURNAL.search(head):
         return "trace", "journal-json"
-    lines = [line.strip() for line in head.split(b"\n")[:_TRIES]]
+    if _EXPORT.search(head) and _EXPORT_MESSAGE.search(head):
+        return "trace", "journal-export"
     if any(SIMPLETRACE.match(line) for line in lines):
         return "trace", "simpletrace-text"
     return ("trace", "babeltrace") if any(BABELTRACE.match(line) for line in lines) else None

@@ -7,6 +7,7 @@ from quirkfinder.inventory.commandline import CommandLineReader
 from quirkfinder.inventory.facts import Facts, GuestFunction, HostFunction, Role
 from quirkfinder.inventory.infopci import InfoPciReader
 from quirkfinder.inventory.lspci import LspciReader
+from quirkfinder.inventory.lspci_fields import FieldReader
 from quirkfinder.inventory.mtree import MtreeReader
 from quirkfinder.inventory.resources import ResourceReader, SpanReader
 from quirkfinder.inventory.text import GREETING, PROMPT, numbered_lines
@@ -22,12 +23,13 @@ class _Readers:
 
     def __init__(self) -> None:
         self.lspci = LspciReader()
+        self.fields = FieldReader()
         self.resources = ResourceReader()
         self.spans = SpanReader()
         self.info_pci = InfoPciReader()
         self.mtree = MtreeReader()
         self.command = CommandLineReader()
-        self.all = (self.mtree, self.spans, self.resources, self.lspci, self.info_pci, self.command)
+        self.all = (self.mtree, self.spans, self.resources, self.fields, self.lspci, self.info_pci, self.command)
         self._other_command = False  # inside the output of a monitor command that is none of ours
 
     def feed(self, number: int, line: str) -> bool:
@@ -35,6 +37,7 @@ class _Readers:
         if not line.strip():
             # lspci and `info mtree` separate their records with empty lines; both go on after them.
             self.lspci.blank()
+            self.fields.boundary()
             self.resources.boundary()
             return True
         if PROMPT.match(line):
@@ -45,7 +48,7 @@ class _Readers:
             return True
         if len(line) > _LONGEST_LINE:
             return False
-        for reader in (self.mtree, self.spans, self.resources, self.lspci, self.info_pci):
+        for reader in (self.mtree, self.spans, self.resources, self.fields, self.lspci, self.info_pci):
             if reader.feed(number, line):
                 if reader is not self.resources:
                     self.resources.boundary()
@@ -72,7 +75,7 @@ def parse(text: bytes, role: Role, format: str, input: int = 0) -> Facts:  # noq
         if not readers.feed(number, line):
             unrecognised.append(number)
     readers.finish()
-    functions = (*readers.lspci.functions, *readers.resources.functions)
+    functions = (*readers.lspci.functions, *readers.fields.functions, *readers.resources.functions)
     guest = tuple(readers.info_pci.functions)
     if role == "guest":
         inside = tuple(f for f in functions if f.source != "resource")

@@ -3,7 +3,7 @@
 import re
 from collections import Counter
 
-from quirkfinder.inventory import commandline, infopci, lspci, mtree, resources
+from quirkfinder.inventory import commandline, infopci, lspci, lspci_fields, mtree, resources
 from quirkfinder.inventory.facts import Role
 from quirkfinder.inventory.text import GREETING, PROMPT, numbered_lines
 
@@ -63,7 +63,7 @@ def _kind(line: str) -> str:
         return "resource"
     if lspci.HEX_ROW.match(line):
         return "hex"
-    if lspci.HEADING.match(line):
+    if lspci.HEADING.match(line) or lspci_fields.SLOT.match(line):
         return "heading"
     if lspci.REGION.match(line):
         return "region"

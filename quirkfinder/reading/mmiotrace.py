@@ -12,14 +12,17 @@ from quirkfinder.reading.named import since_epoch
 
 HEADER = re.compile(rb"^(?:VERSION \d{8}\s*$|PCIDEV [0-9a-f]{4} [0-9a-f]{8} )", re.MULTILINE)
 _ACCESS = re.compile(
-    rb"^(?P<kind>[RW]) (?P<size>[1248]) (?P<seconds>\d{1,9})\.(?P<micro>\d{6}) \d+ "
-    rb"0x(?P<address>[0-9a-f]{1,16}) 0x(?P<value>[0-9a-f]{1,16}) 0x[0-9a-f]+ \d+$"
+    rb"^(?P<kind>[RW]) +(?P<size>[1248]) +(?P<seconds>\d{1,9})\.(?P<micro>\d{6}) +\d+ +"
+    rb"0x(?P<address>[0-9a-f]{1,16}) +0x(?P<value>[0-9a-f]{1,16}) +0x[0-9a-f]+ +\d+$"
 )
 _DEVICE = re.compile(
     rb"^PCIDEV (?P<bus>[0-9a-f]{2})(?P<slot>[0-9a-f]{2}) [0-9a-f]{8} [0-9a-f]+(?P<rest>(?: +[0-9a-f]+){14})"
 )
 _IGNORED = re.compile(rb"^(?:VERSION \d|PCIDEV |MAP +\d|UNMAP +\d|MARK +\d|UNKNOWN +\d|LSPCI )")
 _LOST = re.compile(rb"^MARK +\d+\.\d+ Lost (?P<count>\d+) events")
+#: A header's line that a mail program broke, and what followed.
+_BROKEN = re.compile(rb"^PCIDEV(?: +[0-9a-f]+)+$")
+_REST = re.compile(rb"^[0-9a-f]+(?: +[0-9a-f]+)*(?: +[\w-]+)?$")
 _BARS = 6
 #: Resource flags in the low bits of a PCIDEV address (PCI Local Bus 3.0, 6.2.5.1).
 _PORT = 1
@@ -33,15 +36,21 @@ class MmioTranslation:
     starts: list[int] = field(default_factory=list)
     spans: list[tuple[int, int, str, int]] = field(default_factory=list)
     first: int | None = None
+    broken: bytes = b""
 
     def __call__(self, line: bytes) -> bytes:
         text = line.strip()
+        if self.broken and _REST.match(text):
+            text = self.broken + b" " + text
+        self.broken = b""
         if match := _ACCESS.match(text):
             return self._access(match) or line
         if match := _LOST.match(text):
             return b"CPU 0 [LOST %b EVENTS]" % match["count"]
         if match := _DEVICE.match(text):
             self._device(match)
+        elif _BROKEN.match(text):
+            self.broken = text
         return b"" if _IGNORED.match(text) else line
 
     def _device(self, match: re.Match[bytes]) -> None:

@@ -110,6 +110,38 @@ def journal_json() -> Translate:
     return translate
 
 
+#: A field of `journalctl -o export`; the time stands before all others in an entry, and an empty line ends it.
+_EXPORTED = re.compile(rb"^([A-Z_][A-Z0-9_]*)=(.*)$")
+
+
+def journal_export() -> Translate:
+    """A translation of `journalctl -o export`: a field a line; the event stands where the entry has its MESSAGE.
+
+    The process is known where its field comes before the message.  Messages that are no text (a length and bytes on
+    lines of their own) stay unknown.
+    """
+    entry: dict[bytes, bytes] = {}
+
+    def translate(line: bytes) -> bytes:
+        if not line.strip():
+            entry.clear()
+            return line
+        field = _EXPORTED.match(line)
+        if field is None:
+            return line
+        if field[1] != b"MESSAGE":
+            entry[field[1]] = field[2]
+            return b""
+        time, pid = (entry.get(name, b"") for name in (b"__REALTIME_TIMESTAMP", b"_PID"))
+        if not re.fullmatch(rb"[0-9]{1,16}", time):
+            return field[2]
+        if re.fullmatch(rb"[0-9]{1,9}", pid):
+            return b"%d@%d.%06d:" % (int(pid), *divmod(int(time), 1_000_000)) + field[2]
+        return _stamp(int(time) * 1000) + field[2]
+
+    return translate
+
+
 def since_epoch(nanoseconds: int) -> bytes:
     """The stamp of a time that other translations use."""
     return _stamp(nanoseconds)

@@ -4,9 +4,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from quirkfinder.inputs import LineBlock, Source
 from quirkfinder.inputs.blocks import BLOCK, PADDING
+from quirkfinder.reading.demmio import demmio_text
 from quirkfinder.reading.formats import Declaration
 from quirkfinder.reading.mmiotrace import MmioTranslation
-from quirkfinder.reading.named import Translate, babeltrace_text, journal_json, simpletrace_text
+from quirkfinder.reading.named import Translate, babeltrace_text, journal_export, journal_json, simpletrace_text
 from quirkfinder.reading.simple import DamagedTraceError, simple_lines
 
 #: Formats (see `inputs.recognition`) whose lines are translated one by one: numbers of lines stay.
@@ -15,6 +16,8 @@ LINE_FORMATS: dict[str, Callable[[], Translate]] = {
     "babeltrace": babeltrace_text,
     "mmiotrace": MmioTranslation,
     "journal-json": journal_json,
+    "journal-export": journal_export,
+    "demmio": demmio_text,
 }
 SIMPLE = "simple-trace"
 

@@ -29,6 +29,7 @@ def bar(function: HostFunction, index: int) -> InventoryBar:
     [
         ("lspci-hard-cases.txt", ("host", "lspci")),
         ("lspci-numbers.txt", ("host", "lspci")),
+        ("lspci-fields.txt", ("host", "lspci")),
         ("dump-types.txt", ("host", "lspci-hex")),
         ("info-pci-7.2.txt", ("guest", "info-pci")),
         ("info-pci-11.1.txt", ("guest", "info-pci")),
@@ -355,3 +356,14 @@ def test_a_command_line_with_megabytes_below_it_is_a_log() -> None:
 def test_endless_lines(line: str) -> None:
     recognise(line.encode())
     assert parse(line.encode(), "host", "mixed").functions == ()
+
+
+def test_lspci_with_a_field_a_line() -> None:
+    facts = read("lspci-fields.txt")
+    assert facts.unrecognised == 0
+    card, sound, network = facts.functions
+    assert (card.address, card.vendor, card.device) == ("0000:01:00.0", 0x10DE, 0x06E4)
+    assert (card.subvendor, card.subdevice, card.class_code, card.driver) == (0x1462, 0x1163, 0x030000, "vfio-pci")
+    assert (sound.address, sound.vendor, sound.device, sound.class_code) == ("0001:02:00.1", 0x10DE, 0x0BE3, 0x040300)
+    assert (network.vendor, network.device, network.class_code) == (None, None, None)
+    assert network.name == "Realtek Semiconductor Co., Ltd. RTL8111/8168"

@@ -103,6 +103,27 @@ def test_mmiotrace(tmp_path: Path) -> None:
     assert events["line"].to_list() == [4, 5, 6, 9]
 
 
+def test_a_header_of_mmiotrace_that_a_mail_program_broke(tmp_path: Path) -> None:
+    whole = data("mmiotrace.txt")
+    broken = whole.replace(b" 10000000 0 2000000", b"\n10000000 0 2000000").replace(b"R 4 83", b"R 4  83")
+    assert broken != whole
+    events, _, unknown = one_trace(tmp_path, broken)
+    assert unknown == 1
+    assert events["address"].to_list() == [0x88010, 0x140, 0x1000000, None]
+
+
+def test_demmio(tmp_path: Path) -> None:
+    events, _, unknown = one_trace(tmp_path, data("demmio.txt"))
+    assert unknown == 1, "the line that is none of its own"
+    assert events["event"].to_list() == ["region_read", "region_write", "region_write", "region_read"]
+    assert events["device"].to_list() == ["card0", "card0", "card1", "card0"]
+    assert events["region"].to_list() == [0, 0, 1, 0]
+    assert events["address"].to_list() == [0x88010, 0x140, 0x4000, 0x0]
+    assert events["size"].to_list() == [4, 1, 4, 4]
+    assert events["value"].to_list() == [0xFD000000, 1, 0xDEADBEEF, 0x98000A1]
+    assert events["time"].to_list() == [0, 100_000, 200_000, None]
+
+
 SIMPLETRACE = """\
 vfio_region_read 0.000 pid=4711 name={q}0000:01:00.0{e} index=0x0 addr=0x88010 size=0x4 data=0xfd000000
 vfio_region_write 12.345 pid=4711 name={q}VFIO user </run/a b>{e} index=0x2 addr=0x74 data=0x1f000 size=0x4
@@ -248,6 +269,39 @@ def test_the_journal_as_json(tmp_path: Path) -> None:
     assert events["value"].to_list() == [0xFD000000] * 2
     assert events["thread"].to_list() == [4711, 0]
     assert events["time"].to_list() == [1795167487997460000, 1795167487997470000]
+
+
+EXPORT = """\
+__CURSOR=s=1
+__REALTIME_TIMESTAMP=1795167487997460
+_PID=4711
+MESSAGE={body}
+
+__CURSOR=s=2
+__REALTIME_TIMESTAMP=1795167487997470
+PRIORITY=6
+MESSAGE={body}
+_PID=4711
+
+__CURSOR=s=3
+__REALTIME_TIMESTAMP=1795167487997480
+MESSAGE=what nobody ever wrote 0x
+not a field
+"""
+
+
+def test_the_journal_as_export(tmp_path: Path) -> None:
+    events, _, unknown = one_trace(tmp_path, EXPORT.format(body=BODY).encode())
+    assert unknown == 2
+    assert events["value"].to_list() == [0xFD000000] * 2
+    assert events["line"].to_list() == [4, 9]
+    assert events["thread"].to_list() == [4711, None]
+    assert events["time"].to_list() == [1795167487997460000, 1795167487997470000]
+
+
+def test_what_a_server_of_vfio_user_says_is_known() -> None:
+    lines = ["vfu_cfg_read vfu: cfg: 0x10 -> 0xfe000000", "vfu_bar_rw_enter vfu: read request for BAR address 0x4010"]
+    assert [portable_engine().line(line.encode()) for line in lines] == [IGNORED, IGNORED]
 
 
 DECORATED = [
