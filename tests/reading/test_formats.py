@@ -1,119 +1,18 @@
 """Every format that QEMU ever had for these lines, in every prefix, with the values that were put in."""
 
-import json
-import re
-from typing import Any
-
-import polars as pl
 import pytest
 
-from quirkfinder.inputs import LineBlock
-from quirkfinder.inputs.blocks import PADDING
-from quirkfinder.reading.blocks import Engine
-from quirkfinder.reading.portable import IGNORED, Row, portable_engine
-from quirkfinder.reading.semantics import CODES
-from tests.conftest import shared
-from tests.reading import printf
-
-#: Prefix, time in nanoseconds, thread.
-PREFIXES: tuple[tuple[str, int | None, int | None], ...] = (
-    ("", None, None),
-    ("4711@1795167487.997460:", 1795167487997460000, 4711),
-    ("2026-11-20T09:42:19.148948Z ", 1795167739148948000, None),
-    ("2026-11-20T09:42:19Z ", 1795167739000000000, None),
-)
-#: Event by name of the trace event, and the arguments behind its columns.
-ACCESSES = {
-    "vfio_region_read": ("region_read", {"device": "name", "region": "index", "address": "addr", "value": "data"}),
-    "vfio_region_write": ("region_write", {"device": "name", "region": "index", "address": "addr", "value": "data"}),
-    "vfio_pci_read_config": ("config_read", {"device": "name", "address": "addr", "size": "len", "value": "val"}),
-    "vfio_pci_write_config": ("config_write", {"device": "name", "address": "addr", "size": "len", "value": "val"}),
-    "vfio_vga_read": ("vga_read", {"address": "addr", "size": "size", "value": "data"}),
-    "vfio_vga_write": ("vga_write", {"address": "addr", "size": "size", "value": "data"}),
-    "vfio_rom_read": ("rom_read", {"device": "name", "address": "addr", "size": "size", "value": "data"}),
-    "memory_region_ops_read": ("memory_read", {"address": "addr", "size": "size", "value": "value"}),
-    "memory_region_ops_write": ("memory_write", {"address": "addr", "size": "size", "value": "value"}),
-    "vfio_quirk_generic_mirror_read": ("quirk_read", {"device": "name", "address": "addr", "value": "data"}),
-    "vfio_quirk_generic_window_data_read": ("quirk_read", {"device": "name", "value": "data", "detail": "region_name"}),
-    "vfio_quirk_rtl8168_msix_read": ("quirk_read", {"device": "name", "address": "offset", "value": "val"}),
-    "vfio_region_setup": ("region_setup", {"device": "dev", "region": "index", "address": "offset", "value": "size"}),
-    "vfio_generic_quirk_write": ("quirk_write", {"device": "name", "region": "index", "detail": "region_name"}),
-    "vfio_msix_early_setup": ("msix_setup", {"device": "name", "address": "offset"}),
-}
-EVENT_OF_CODE = {code: name for name, code in CODES.items()}
-
-
-def trace_records() -> list[dict[str, Any]]:
-    path = shared("docs", "data", "trace-events.json")
-    return [record for record in json.loads(path.read_text()) if "disable" not in record["props"]]
-
-
-def parse_all(lines: list[str], engine: str) -> tuple[pl.DataFrame, list[tuple[int, bytes]]]:
-    text = "".join(line + "\n" for line in lines).encode()
-    parser = Engine(engine)
-    assert parser.native == (engine == "native")
-    block = parser.parse(LineBlock(bytearray(text) + bytearray(PADDING), len(text), 0), source=0, first_line=0)
-    return block.frame, list(block.samples)
+from quirkfinder.reading.blocks import EngineChoice
+from quirkfinder.reading.portable import IGNORED, portable_engine
+from tests.reading.samples import CAPTURES, PREFIXES, judged, parse_all
 
 
 @pytest.mark.parametrize("engine", ["portable", "native"])
-@pytest.mark.parametrize(("prefix", "time", "thread"), PREFIXES, ids=[p[0] or "bare" for p in PREFIXES])
-def test_every_trace_event(engine: str, prefix: str, time: int | None, thread: int | None) -> None:
-    lines: list[str] = []
-    checks: list[tuple[int, str, dict[str, Any]]] = []
-    for record in trace_records():
-        parameters = printf.arguments(record["args"])
-        values = [printf.value_of(kind, name) for kind, name in parameters]
-        if record["name"].startswith("vfio_listener_region_skip") and "dma" not in record["name"]:
-            values[0] = "region_add"
-        by_name = dict(zip((name for _, name in parameters), values, strict=True))
-        text = printf.render(printf.plain_format(record["fmt"]), values)
-        lines += (prefix + f"{record['name']} {text}").split("\n")
-        if record["name"] in ACCESSES:
-            event, columns = ACCESSES[record["name"]]
-            checks.append((len(lines), event, {column: by_name[name] for column, name in columns.items()}))
-    frame, unknown = parse_all(lines, engine)
-    assert unknown == []
-    assert len(checks) > 20
-    if prefix:
-        multi_line = 4
-        assert frame["time"].null_count() <= multi_line
-        assert set(frame["time"].drop_nulls()) == {time}
-        assert set(frame["thread"].unique()) == {thread}
-    rows = {row["line"]: row for row in frame.iter_rows(named=True)}
-    for line, event, columns in checks:
-        row = rows[line]
-        assert (row["event"], {c: row[c] for c in columns}) == (event, columns), lines[line - 1]
-
-
-def test_every_debug_print() -> None:
-    device = [0, 5, 0, 1]
-    path = shared("docs", "data", "dprintf-formats.json")
-    for record in json.loads(path.read_text()):
-        fmt = printf.plain_format(record["fmt"]).rstrip("\n")
-        for function in record["functions"]:
-            values: list[Any] = []
-            for argument in (a.strip() for a in record["args"].split(",") if a.strip()):
-                if argument == "__func__":
-                    values.append(function)
-                elif "memory_region_name" in argument:
-                    values.append("vfio-nvidia-bar0-88000-quirk")
-                elif re.search(r"domain|bus|slot|function", argument):
-                    values.append(device[sum(1 for v in values if isinstance(v, int)) % 4])
-                elif "'A'" in argument:
-                    values.append("A")
-                else:
-                    kinds = printf.DIRECTIVE.findall(fmt)
-                    kind = kinds[len(values)][2] if len(values) < len(kinds) else "d"
-                    values.append("0000:05:00.1" if kind == "s" else 4)
-            count = len([d for d in printf.DIRECTIVE.findall(fmt) if d[2] != "m"])
-            line = "vfio: " + printf.render(fmt, (values + [4] * 8)[:count])
-            found = portable_engine().line(line.encode())
-            assert found is not None, line
-            if "vfio_bar_" in line or " read(" in line:
-                assert isinstance(found, Row), line
-                assert EVENT_OF_CODE[found.code].split("_")[1] in {"read", "write", "latch", "state"}
-                assert found.device in {"0000:05:00.1", None}
+@pytest.mark.parametrize(("prefix", "time", "thread"), [*PREFIXES, *CAPTURES], ids=lambda value: str(value) or "bare")
+def test_every_sample_in_every_prefix(engine: EngineChoice, prefix: str, time: int | None, thread: int | None) -> None:
+    found = judged(prefix, time, thread, engine)
+    assert found.wrong == ()
+    assert found.accesses > 20
 
 
 UNASSIGNED = [
@@ -132,7 +31,7 @@ UNASSIGNED = [
 
 @pytest.mark.parametrize(("line", "event", "detail"), UNASSIGNED)
 @pytest.mark.parametrize("engine", ["portable", "native"])
-def test_unassigned(engine: str, line: str, event: str, detail: str | None) -> None:
+def test_unassigned(engine: EngineChoice, line: str, event: str, detail: str | None) -> None:
     frame, unknown = parse_all([line], engine)
     assert unknown == []
     row = frame.row(0, named=True)
@@ -141,7 +40,7 @@ def test_unassigned(engine: str, line: str, event: str, detail: str | None) -> N
 
 
 @pytest.mark.parametrize("engine", ["portable", "native"])
-def test_old_unassigned(engine: str) -> None:
+def test_old_unassigned(engine: EngineChoice) -> None:
     lines = ["Unassigned mem read 00000000fe800000", "Unassigned mem write 00000000fe800004 = 0xdeadbeef"]
     frame, unknown = parse_all(lines, engine)
     assert unknown == []
@@ -153,7 +52,7 @@ def test_old_unassigned(engine: str) -> None:
 
 @pytest.mark.parametrize("engine", ["portable", "native"])
 @pytest.mark.parametrize("head", ["", "qemu-system-x86_64: ", "2022-07-21T06:50:56.222055Z vm1 /usr/bin/qemu-kvm: "])
-def test_failed_accesses(engine: str, head: str) -> None:
+def test_failed_accesses(engine: EngineChoice, head: str) -> None:
     lines = [
         head + "vfio_region_read(0001:00:00.0:region0+0x0, 4) failed: Input/output error",
         head + "vfio_region_write(0000:08:00.0:region1+0x345990, 0x13801,8) failed: Device or resource busy",
@@ -168,7 +67,7 @@ def test_failed_accesses(engine: str, head: str) -> None:
 
 
 @pytest.mark.parametrize("engine", ["portable", "native"])
-def test_names_end_at_the_last_region(engine: str) -> None:
+def test_names_end_at_the_last_region(engine: EngineChoice) -> None:
     names = ["vfio-user:/tmp/a:region1/b.sock", "VFIO user </var/run/a b>", "83b8f4f2-509f-382f-3c1e-e6bfe0fa1001"]
     lines = [f"vfio_region_read  ({name}:region2+0x74, 4) = 0x1" for name in names]
     frame, unknown = parse_all(lines, engine)
@@ -178,7 +77,7 @@ def test_names_end_at_the_last_region(engine: str) -> None:
 
 
 @pytest.mark.parametrize("engine", ["portable", "native"])
-def test_no_device_is_made_of_two_columns_or_of_noise(engine: str) -> None:
+def test_no_device_is_made_of_two_columns_or_of_noise(engine: EngineChoice) -> None:
     line = "vfio_pci_reset  (0000:00:02.0)"
     lines = [
         line,
@@ -195,7 +94,7 @@ def test_no_device_is_made_of_two_columns_or_of_noise(engine: str) -> None:
 
 
 @pytest.mark.parametrize("engine", ["portable", "native"])
-def test_values_that_fit_no_column_make_a_line_unknown(engine: str) -> None:
+def test_values_that_fit_no_column_make_a_line_unknown(engine: EngineChoice) -> None:
     lines = [
         "vfio_region_read  (0000:01:00.0:region0+0x74, 256) = 0x1",
         "vfio_region_read  (0000:01:00.0:region128+0x74, 4) = 0x1",

@@ -19,25 +19,14 @@ from quirkfinder.reading.formats import declarations, declared, line_of
 from quirkfinder.reading.portable import IGNORED, Row, portable_engine
 from quirkfinder.reading.simple import DamagedTraceError, simple_lines
 from tests.conftest import shared
+from tests.reading.samples import CAPTURES
 from tests.reading.test_inputs import Dribble
 
 BODY = "vfio_region_read  (0000:01:00.0:region0+0x88010, 4) = 0xfd000000"
 DAY = 86_400_000_000_000
-STAMPS: list[tuple[str, int | None, int | None]] = [
-    ("4711@1795167487997460123 ", 1795167487997460123, 4711),
-    ("Nov  2 09:42:19 host qemu-system-x86_64[4711]: ", None, 4711),
-    ("Nov 20 09:42:19.123456 host qemu-system-x86_64[4711]: ", None, 4711),
-    ("[12345.678901] host qemu-system-x86_64[4711]: ", 12345678901000, 4711),
-    ("2026-11-20T09:42:19+0100 host qemu-system-x86_64[4711]: ", 1795164139000000000, 4711),
-    ("2026-11-20T09:42:19.148948-02:30 host qemu-kvm[4711]: ", 1795176739148948000, 4711),
-    ("qemu-system-x86-4711  [003] .... 12345.678901: tracing_mark_write: ", 12345678901000, 4711),
-    ("   qemu-system-x86-4711 [003] 12345.678901: print:                tracing_mark_write: ", 12345678901000, 4711),
-    ("  CPU 0/KVM-4711  (   4711) [003] d..1. 12345.678901: tracing_mark_write: ", 12345678901000, 4711),
-    ("CPU 0/KVM-4711 [003] 12345.678901: bprint:               0xffffffff81: ", 12345678901000, 4711),
-]
 
 
-@pytest.mark.parametrize(("prefix", "time", "thread"), STAMPS)
+@pytest.mark.parametrize(("prefix", "time", "thread"), CAPTURES)
 def test_prefixes_of_other_captures(prefix: str, time: int | None, thread: int | None) -> None:
     row = portable_engine().line((prefix + BODY).encode())
     assert isinstance(row, Row)
