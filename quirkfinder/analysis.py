@@ -64,11 +64,11 @@ def study(
     tell = progress or _silent
     sources = inputs.resolve(_flat(paths), host=_flat((host,)), guest=_flat((guest,)))
     read = reading.read(sources, progress=tell)
-    failures = [problem for source in sources if (problem := source.problem)]
     if not any(record.role == "trace" for record in read.inputs):
-        raise _no_trace(read.inputs, failures)
+        raise _no_trace(read.inputs, [problem for source in sources if (problem := source.problem)])
     tell("listings", 0, None)
     facts, texts = _listings(sources)
+    failures = [problem for source in sources if (problem := source.problem)]
     machine = build_machine(read.events, facts)
     chosen = _chosen(machine, device)
     tell("mining", 0, None)
@@ -118,7 +118,10 @@ def _listings(sources: Sequence[inputs.Source]) -> tuple[list[Facts], list[str]]
     for position, source in enumerate(sources):
         if source.role in ("host", "guest"):
             content = source.read()
-            facts.append(inventory.parse(content, source.role, source.format, position))
+            listing = inventory.parse(content, source.role, source.format, position)
+            facts.append(listing)
+            if not (source.problem or listing.says_something):
+                source.problem = f"{source.path}: given as the {source.role}'s inventory, but no line in it is of one"
             if source.format in ("qemu-command-line", "monitor", "mixed"):
                 texts.append(content[: 1 << 16].decode("utf-8", "replace"))
         elif source.role == "trace":

@@ -110,6 +110,38 @@ def test_a_file_that_breaks_off_is_used_as_far_as_it_goes(
     assert record["events"] > 500
 
 
+@pytest.mark.parametrize("pack", [gzip.compress, lzma.compress, zstandard.compress])
+def test_a_file_that_breaks_off_before_its_first_line_says_so(
+    pack: Callable[[bytes], bytes], tmp_path: Path, capsys: Captured
+) -> None:
+    cut = written(tmp_path, pack(LOG)[:60], "cut.log")
+    for path in (cut, tmp_path):
+        status, _, err = run(capsys, path)
+        assert status == 3
+        assert "breaks off before a line" in err
+    whole = written(tmp_path, LOG)
+    status, out, err = run(capsys, whole, cut)
+    assert status == 4
+    assert out
+    assert "cut.log" in err
+
+
+@pytest.mark.parametrize("side", ["--host", "--guest"])
+def test_a_file_that_is_no_inventory_is_told(side: str, tmp_path: Path, capsys: Captured) -> None:
+    log = written(tmp_path, LOG)
+    status, out, err = run(capsys, log, side, written(tmp_path, Random(2).randbytes(5000), "listing"))
+    assert status == 4
+    assert out
+    assert f"given as the {side[2:]}'s inventory" in err
+
+
+def test_a_device_of_a_megabyte_makes_no_long_report(tmp_path: Path, capsys: Captured) -> None:
+    line = b"vfio_region_read  (%b:region0+0x0, 4) = 0x1\n"
+    status, out, _ = run(capsys, written(tmp_path, LOG + line % (b"d" * 1_000_000)), "--format", "json")
+    assert status == 0
+    assert len(out) < 100_000
+
+
 def test_damage_in_the_middle_does_no_harm(tmp_path: Path, capsys: Captured) -> None:
     data = zstandard.compress(LOG)
     for at in range(20, len(data), 97):

@@ -113,14 +113,22 @@ def followed(source: Source, stop: Callable[[], bool], interval: float = 0.2) ->
 def _examined(path: str, location: Path, *, forced: Role | None, named: bool) -> Source:
     """A file with its role; `named`: the user named it, so an unknown format is worth a message."""
     source = Source(path, location)
+    opened: list[Stream] = []
+
+    def opener() -> Stream:
+        opened.append(source.open())
+        return opened[-1]
+
     try:
-        found = recognise(source.open)
+        found = recognise(opener)
     except OSError as error:
         source.problem = f"{path}: {error.strerror or error}"
         source.role = forced or "other"
         return source
     if found is not None:
         source.role, source.format = found
+    elif damage := next((stream.problem for stream in opened if stream.problem), None):
+        source.problem = f"{path}: {damage} before a line of a known format: copy or record the file again"
     elif named and not forced:
         source.problem = f"{path}: neither a trace nor an inventory: no line in it has a known format"
     if forced and source.role != forced:
@@ -144,6 +152,9 @@ def _folder(path: Path) -> list[Source]:
         files = sorted(entry for entry in path.iterdir() if entry.is_file() and not entry.name.startswith("."))
     except OSError as error:
         return [Source(str(path), path, problem=f"{path}: {error.strerror or error}")]
+    if not files:
+        missing = "no file in this folder, and folders in it are left alone: name the one that holds the log of a run"
+        return [Source(str(path), path, problem=f"{path}: {missing}")]
     return [_examined(str(file), file, forced=None, named=False) for file in files]
 
 

@@ -154,3 +154,9 @@ class Facts:
     mtree: tuple[MtreeSpan, ...] = ()
     devices: tuple[GuestDevice, ...] = ()
     notes: tuple[str, ...] = ()
+
+    @property
+    def says_something(self) -> bool:
+        """False for a file that is no listing at all; one whose lines are all known may still list nothing."""
+        told = (self.functions, self.guest_functions, self.memory, self.ports, self.mtree, self.devices, self.notes)
+        return any(told) or (self.lines > 0 and not self.unrecognised)
