@@ -22,7 +22,7 @@ from quirkfinder.reading.wrapping import MOST_PARTS, rejoined
 EngineChoice = Literal["auto", "native", "portable"]
 #: Below this many bytes compiling machine code costs more than it saves.
 WORTH_COMPILING = 3 << 20
-#: Blocks that are parsed or wait to be taken where several threads parse: the writer takes them a row group at a time.
+#: Blocks that are parsed or wait to be taken where several threads parse: the writer takes more than one at a time.
 AHEAD = 4
 #: Unknown lines that a block keeps for messages, and how much of each.
 SAMPLES = 50
