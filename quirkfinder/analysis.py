@@ -3,16 +3,18 @@
 Every stage is usable alone; this module only joins them and keeps what each of them said for the document.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-from quirkfinder import __version__, inputs, inventory, knowledge, reading
+from quirkfinder import __version__, folding, inputs, inventory, knowledge, reading
 from quirkfinder.card import Card, Machine, build_machine
 from quirkfinder.errors import NoUsableInput, UsageError
+from quirkfinder.events import Frames
 from quirkfinder.findings import BarRecord, CaptureProblem, DeviceRecord, Evidence, Finding, Findings, InputRecord
 from quirkfinder.inventory import Facts
 from quirkfinder.miners.run import mine
@@ -29,11 +31,16 @@ _QUOTE = 400
 
 @dataclass(frozen=True, slots=True)
 class Study:
-    """The document, and what it was made from: the frame of `events.SCHEMA` and the cards with all that is known."""
+    """The document, and what it was made from.
+
+    `events`: the frame of `events.SCHEMA` that the findings are of; `machine`: the cards with all that is known;
+    `frames`: all events of the log, where `events` is a part of a long one.
+    """
 
     document: Findings
     events: pl.DataFrame
     machine: Machine
+    frames: Frames
 
 
 def analyze(
@@ -59,37 +66,46 @@ def study(
     guest: str | Path | Paths = (),
     device: str | None = None,
     progress: Progress | None = None,
+    budget: folding.Budget | None = None,
 ) -> Study:
-    """As `analyze`, and keeps the events and the cards, for those who need more than the document."""
+    """As `analyze`, and keeps the events and the cards, for those who need more than the document.
+
+    `budget`: how many events of a long log are kept (see `quirkfinder.folding`); `folding.WHOLE`: all, at the cost of
+    memory that grows with the log.
+    """
     tell = progress or _silent
     sources = inputs.resolve(_flat(paths), host=_flat((host,)), guest=_flat((guest,)))
-    read = reading.read(sources, progress=tell)
+    folder = folding.Folder(budget or folding.Budget())
+    read = reading.read(sources, progress=tell, collector=folder)
     if not any(record.role == "trace" for record in read.inputs):
         raise _no_trace(read.inputs, [problem for source in sources if (problem := source.problem)])
     tell("listings", 0, None)
     facts, texts = _listings(sources)
     failures = [problem for source in sources if (problem := source.problem)]
-    machine = build_machine(read.events, facts)
+    folded = folder.finish(folding.watched_values(facts))
+    events = folded.events
+    machine = build_machine(events, facts)
     chosen = _chosen(machine, device)
     tell("mining", 0, None)
-    mined = mine(read.events, replace(machine, cards=chosen))
-    version = knowledge.infer_version(read.events, read.hints, texts)
+    mined = mine(events, replace(machine, cards=chosen), folded.gaps)
+    version = knowledge.infer_version(events, read.hints, texts)
     command = next((c for text in texts if (c := knowledge.read_command_line(text)) is not None), None)
-    found = tuple(_completed(finding, read, mined.cards) for finding in mined.findings)
-    found = knowledge.explain_all(found, machine, read.events, version, command)
-    found = tuple(_priced(finding, read, machine) for finding in found)
+    activity = knowledge.quirk_activity(folded.frames)
+    found = tuple(_completed(finding, events, mined.cards) for finding in mined.findings)
+    found = knowledge.explain_all(found, machine, activity, version, command)
+    found = _priced(found, folded.frames, machine)
     tell("quoting", 0, None)
     found = _quoted(found, sources)
-    capture = knowledge.examine(read.events, machine, _reading_info(read, texts))
+    capture = knowledge.examine(events, machine, _reading_info(read, texts), folded.frames)
     document = Findings(
         version=__version__,
         inputs=read.inputs,
         devices=tuple(_device(card) for card in mined.cards),
         findings=found,
-        capture=(*_machine_problems(machine), *capture),
-        statistics=_statistics(read, knowledge.audit_statistics(read.events, version), failures),
+        capture=(*_machine_problems(machine), *_folding_problems(folded), *capture),
+        statistics=_statistics(read, folded, knowledge.audit_statistics(activity, version), failures),
     )
-    return Study(document, read.events, replace(machine, cards=mined.cards))
+    return Study(document, events, replace(machine, cards=mined.cards), folded.frames)
 
 
 def _flat(given: Iterable[str | Path | Paths]) -> list[str | Path]:
@@ -142,7 +158,7 @@ def _chosen(machine: Machine, device: str | None) -> tuple[Card, ...]:
     return chosen
 
 
-def _completed(finding: Finding, read: Reading, cards: Sequence[Card]) -> Finding:
+def _completed(finding: Finding, events: pl.DataFrame, cards: Sequence[Card]) -> Finding:
     """A window with the flag that its address register turns over when a command is done, where drivers wait for it."""
     parameters = finding.parameters
     if finding.kind != "window" or "handshake" in parameters or not parameters["region"].startswith("bar"):
@@ -151,16 +167,16 @@ def _completed(finding: Finding, read: Reading, cards: Sequence[Card]) -> Findin
     if parameters.get("data_region", parameters["region"]) != parameters["region"]:
         return finding
     address, data = (int(parameters[name]["offset"], 16) for name in ("address", "data"))
-    steps = completion_handshake(read.events, card, int(parameters["region"][3:]), address, data)
+    steps = completion_handshake(events, card, int(parameters["region"][3:]), address, data)
     return replace(finding, parameters={**parameters, "handshake": steps}) if steps else finding
 
 
-def _priced(finding: Finding, read: Reading, machine: Machine) -> Finding:
-    """The finding with what trapping it would cost, where it needs a quirk."""
-    if not finding.needs_quirk:
-        return finding
-    card = next((card for card in machine.cards if card.name == finding.device), None)
-    return replace(finding, cost=knowledge.trap_cost(finding, read.events, card))
+def _priced(findings: tuple[Finding, ...], frames: Frames, machine: Machine) -> tuple[Finding, ...]:
+    """The findings with what trapping them would cost, where they need a quirk."""
+    cards = {card.name: card for card in machine.cards}
+    needing = [finding for finding in findings if finding.needs_quirk]
+    costs = iter(knowledge.trap_costs([(finding, cards.get(finding.device)) for finding in needing], frames))
+    return tuple(replace(f, cost=next(costs)) if f.needs_quirk else f for f in findings)
 
 
 def _quoted(findings: tuple[Finding, ...], sources: Sequence[inputs.Source]) -> tuple[Finding, ...]:
@@ -200,6 +216,21 @@ def _machine_problems(machine: Machine) -> list[CaptureProblem]:
     ]
 
 
+def _folding_problems(folded: folding.Folded) -> list[CaptureProblem]:
+    """What could not be looked at because the log is long and says too much that is new."""
+    missed = [row for row in folded.left_out if row.missed]
+    if not missed:
+        return []
+    where = ", ".join(f"{row.name} ({row.missed})" for row in missed[:3])
+    return [
+        CaptureProblem(
+            f"{sum(row.missed for row in missed)} of {folded.count} events bring something new and were counted only,"
+            f" for the log has too many of them: {where}; a door used only there may be missed",
+            "record shorter runs, each for one task of the driver, and analyse them one by one",
+        )
+    ]
+
+
 def _reading_info(read: Reading, texts: list[str]) -> knowledge.ReadingInfo:
     traces = [record for record in read.inputs if record.role == "trace"]
     return knowledge.ReadingInfo(
@@ -211,14 +242,21 @@ def _reading_info(read: Reading, texts: list[str]) -> knowledge.ReadingInfo:
     )
 
 
-def _statistics(read: Reading, audit: dict[str, Any], failures: list[str]) -> dict[str, Any]:
-    counts = read.events["event"].value_counts(sort=True)
+def _statistics(read: Reading, folded: folding.Folded, audit: dict[str, Any], failures: list[str]) -> dict[str, Any]:
+    counts = Counter[str]()
+    for frame in folded.frames(["event"]):
+        counts.update(dict(frame["event"].value_counts(sort=True).iter_rows()))
     statistics: dict[str, Any] = {
-        "events": dict(zip(counts["event"].cast(str).to_list(), counts["count"].to_list(), strict=True)),
+        "events": dict(counts.most_common()),
         "unrecognised": [
             {"input": sample.input, "line": sample.line, "text": sample.text[:_QUOTE]} for sample in read.unrecognised
         ],
         **audit,
-        "timeline": timeline(read.events),
+        "timeline": timeline(folded.frames),
     }
+    if folded.left_out:
+        statistics["folded"] = {
+            "kept": folded.events.height,
+            "left_out": [asdict(row) for row in folded.left_out],
+        }
     return {**statistics, "failures": failures} if failures else statistics

@@ -7,6 +7,8 @@ Units: addresses and sizes in bytes, time in nanoseconds.  Sources of the line f
 (2.3 to 11.1), `hw/vfio_pci.c` and `hw/misc/vfio.c` (1.3 to 2.2), `system/memory.c`.
 """
 
+from collections.abc import Callable, Iterable, Sequence
+
 import polars as pl
 
 ACCESSES = (
@@ -93,6 +95,17 @@ ROM, CONFIG, VGA = 6, 7, 8
 def empty_events() -> pl.DataFrame:
     """A frame of `SCHEMA` without rows."""
     return pl.DataFrame(schema=SCHEMA)
+
+
+#: All events of a log with the named columns, in frames of bounded size, input after input; may be asked repeatedly.
+Frames = Callable[[Sequence[str]], Iterable[pl.DataFrame]]
+
+
+def frames_of(events: "pl.DataFrame | Frames") -> Frames:
+    """A frame of events as `Frames`; what is that already stays as it is."""
+    if not isinstance(events, pl.DataFrame):
+        return events
+    return lambda columns: [events.select(columns)]
 
 
 def region_name(region: int) -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 from quirkfinder.analysis import study
 from quirkfinder.definition import QuirkDefinition, from_findings, load
 from quirkfinder.findings.document import Findings
+from quirkfinder.folding import WHOLE
 from quirkfinder.replay import ReplayReport, replay
 
 Quirks = QuirkDefinition | Findings | str | Path
@@ -28,7 +29,7 @@ def replay_trace(
     given = [quirks] if isinstance(quirks, Quirks) else quirks
     definitions = [definition for one in given for definition in _definitions(one)]
     # The cards of an analysis know host addresses that only the trace tells.
-    found = study(*paths, host=host, guest=guest, progress=progress)
+    found = study(*paths, host=host, guest=guest, progress=progress, budget=WHOLE)
     if progress is not None:
         progress("replaying", 0, None)
     return replay(definitions, found.events, found.machine)

@@ -10,10 +10,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import polars as pl
+import polars.selectors as cs
 
 from quirkfinder.card.model import Bar, Card
 from quirkfinder.corpus.partial import Word
-from quirkfinder.events import EVENTS, region_name
+from quirkfinder.events import EVENTS, Frames, frames_of, region_name
+from quirkfinder.folding.keys import mixed
 
 #: Distinct addresses of one region above which it is memory (a frame buffer) and kept by page.
 MOST_REGISTERS = 4096
@@ -50,25 +52,17 @@ class RegisterUse:
     page: bool
 
 
-def mixed(values: Words) -> Words:
-    """A bijection of 64-bit words that spreads every bit over all others (the finalizer of splitmix64)."""
-    with np.errstate(over="ignore"):
-        values = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-        values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    mixed: Words = values ^ (values >> np.uint64(31))
-    return mixed
-
-
-def boot_of(events: pl.DataFrame) -> str:
+def boot_of(events: pl.DataFrame | Frames) -> str:
     """A name for the recorded events: the same for the same log, however it was packed or renamed."""
     total = np.zeros(1, dtype=np.uint64)
     columns = ("line", "event", "region", "address", "size", "value")
     with np.errstate(over="ignore"):
-        row = np.zeros(events.height, dtype=np.uint64)
-        for name in columns:
-            column = events[name].to_physical() if name == "event" else events[name]
-            row = mixed(row * np.uint64(3) + _words(column))
-        total[0] = row.sum(dtype=np.uint64) + np.uint64(events.height)
+        for frame in frames_of(events)(columns):
+            row = np.zeros(frame.height, dtype=np.uint64)
+            for name in columns:
+                column = frame[name].to_physical() if name == "event" else frame[name]
+                row = mixed(row * np.uint64(3) + _words(column))
+            total += row.sum(dtype=np.uint64) + np.uint64(frame.height)
     return f"{int(mixed(total)[0]):016x}"
 
 
@@ -77,11 +71,30 @@ def _words(column: pl.Series) -> Words:
     return words
 
 
-def sketch(accesses: pl.DataFrame) -> tuple[int, ...]:
-    """The `SKETCH` smallest hashes of the (kind, region, address) among reads and writes of a device's regions.
+@dataclass(slots=True)
+class RegionProfile:
+    """How many reads and writes a region of a device had, and the `SKETCH` smallest hashes of their (kind, region,
+    address): two such sketches tell how alike two sets of registers are (Broder's bottom-k)."""
 
-    Two sketches tell how alike two sets of registers are (Broder's bottom-k), whatever the order and the counts.
-    """
+    accesses: int = 0
+    sketch: tuple[int, ...] = ()
+
+
+def region_profiles(events: pl.DataFrame | Frames) -> dict[tuple[str, int], RegionProfile]:
+    """By device (empty where the log names none) and region (-1 where it names none), from one pass over the events."""
+    profiles: dict[tuple[str, int], RegionProfile] = {}
+    for frame in frames_of(events)(("event", "device", "region", "address")):
+        accesses = frame.filter(pl.col("event").is_in(["region_read", "region_write"]))
+        for (device, region), part in accesses.group_by("device", "region"):
+            key = ("" if device is None else str(device), -1 if region is None else int(str(region)))
+            profile = profiles.setdefault(key, RegionProfile())
+            profile.accesses += part.height
+            both = {*profile.sketch, *(_sketch(part) if region is not None else ())}
+            profile.sketch = tuple(sorted(both)[:SKETCH])
+    return profiles
+
+
+def _sketch(accesses: pl.DataFrame) -> tuple[int, ...]:
     touched = (
         accesses.lazy()
         .filter(pl.col("address").is_not_null())
@@ -110,31 +123,60 @@ _OF_THE_MACHINE = [*(event for event in EVENTS if event.startswith("listener_"))
 _OF_THE_MACHINE += ["interrupt", "msi_interrupt"]
 
 
-def register_uses(events: pl.DataFrame, cards: tuple[Card, ...]) -> list[RegisterUse]:
-    """The rows for all devices of a trace, ordered by first line; events without a device count too."""
+def register_uses(events: pl.DataFrame, cards: tuple[Card, ...], frames: Frames | None = None) -> list[RegisterUse]:
+    """The rows for all devices of a trace, ordered by first line; events without a device count too.
+
+    `frames`: all events, where `events` is a part of a long log: registers and values are those of the part, accesses
+    are counted over all.
+    """
     names = {card.name: card for card in cards}
-    return [_use(row, names.get(row["device"] or "")) for row in _grouped(events).iter_rows(named=True)]
+    grouped = _grouped(events, frames)
+    return [_use(row, names.get(row["device"] or "")) for row in grouped.iter_rows(named=True)]
 
 
-def _grouped(events: pl.DataFrame) -> pl.DataFrame:
-    """One row a register: the keys of `RegisterUse`, accesses, first input and line, first distinct values."""
-    frame = (
-        events.lazy()
-        .with_row_index("row")
-        .filter(~pl.col("event").is_in(_OF_THE_MACHINE))
-        .select("row", "device", "event", pl.col("region").fill_null(-1), "address", "detail", "value")
-    )
-    wide = (
-        frame.group_by("device", "region")
-        .agg((pl.col("address").n_unique() > MOST_REGISTERS).alias("page"))
-        .filter("page")
-    )
-    paged = frame.join(wide, on=["device", "region"], how="left", nulls_equal=True).with_columns(
+def _of_registers(frame: pl.LazyFrame) -> pl.LazyFrame:
+    columns = ("device", "event", pl.col("region").fill_null(-1), "address", "detail", "value")
+    return frame.filter(~pl.col("event").is_in(_OF_THE_MACHINE)).select(cs.by_name("row", require_all=False), *columns)
+
+
+def _paged(frame: pl.LazyFrame, wide: pl.LazyFrame) -> pl.LazyFrame:
+    """With pages in place of the addresses of memory, and no values there."""
+    return frame.join(wide, on=["device", "region"], how="left", nulls_equal=True).with_columns(
         pl.col("page").fill_null(False),
         pl.when("page").then(pl.col("address") // PAGE * PAGE).otherwise("address").alias("address"),
         pl.when("page").then(None).otherwise("value").alias("value"),
     )
-    keys = ["device", "event", "region", "address", "detail", "page"]
+
+
+_KEYS = ["device", "event", "region", "address", "detail", "page"]
+
+
+def _recounted(kept: pl.DataFrame, wide: pl.DataFrame, frames: Frames) -> pl.DataFrame:
+    """With the accesses of all events to the registers of `kept`."""
+    own = kept.lazy().select(_KEYS)
+    counts = [
+        _paged(_of_registers(frame.lazy()), wide.lazy())
+        .join(own, on=_KEYS, how="semi", nulls_equal=True)
+        .group_by(_KEYS)
+        .agg(pl.len().alias("accesses"))
+        .collect()
+        for frame in frames(("device", "event", "region", "address", "detail", "value"))
+    ]
+    summed = pl.concat(counts).group_by(_KEYS).agg(pl.sum("accesses"))
+    return kept.drop("accesses").join(summed, on=_KEYS, how="left", nulls_equal=True, maintain_order="left")
+
+
+def _grouped(events: pl.DataFrame, frames: Frames | None) -> pl.DataFrame:
+    """One row a register: the keys of `RegisterUse`, accesses, first input and line, first distinct values."""
+    frame = _of_registers(events.lazy().with_row_index("row"))
+    wide = (
+        frame.group_by("device", "region")
+        .agg((pl.col("address").n_unique() > MOST_REGISTERS).alias("page"))
+        .filter("page")
+        .collect()
+    )
+    paged = _paged(frame, wide.lazy())
+    keys = _KEYS
     # Values first, by themselves: a list of all values of a register would be as long as the log.
     once = paged.group_by(*keys, "value").agg(pl.len().alias("accesses"), pl.col("row").min())
     registers = once.group_by(keys).agg(
@@ -143,6 +185,8 @@ def _grouped(events: pl.DataFrame) -> pl.DataFrame:
         pl.col("value").sort_by("row").drop_nulls().head(MOST_VALUES + 1).alias("values"),
     )
     kept = registers.sort("row", *keys).head(MOST_ROWS).collect()
+    if frames is not None:
+        kept = _recounted(kept, wide, frames)
     places = events.select("input", "line")[kept["row"].to_list()] if kept.height else events.select("input", "line")
     return kept.hstack(places.head(kept.height)).with_columns(pl.col("device", "event", "detail").cast(pl.String))
 

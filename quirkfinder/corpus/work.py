@@ -112,19 +112,20 @@ def examine(path: str | Path, digest: str = "") -> tuple[Partial, list[RegisterU
     pages = strays.pages(events, stray)
     quoting.want([*(row for rows in told.values() for row in rows.values()), *(t.row for _, t in touches)])
     quoting.want(page.row for page in pages)
+    profiles = profile.region_profiles(result.frames)
     partial = Partial(
         digest=digest,
-        boot=profile.boot_of(events),
+        boot=profile.boot_of(result.frames),
         version=document.version,
         size=sum(Path(record.path).stat().st_size for record in document.inputs),
         lines=sum(record.lines for record in traces),
-        events=events.height,
+        events=sum(record.events for record in traces),
         unrecognised=sum(record.unrecognised for record in traces),
         files=tuple(
             RunFile(Path(r.path).name, r.role, r.format, r.sha256, r.lines, r.events, r.unrecognised)
             for r in document.inputs
         ),
-        devices=tuple(_device(card, events, told[card.name], quoting) for card in cards),
+        devices=tuple(_device(card, profiles, told[card.name], quoting) for card in cards),
         findings=document.findings,
         capture=document.capture,
         touches=tuple(Touch(card.name, t.bar, t.offset, t.missed, *quoting.quoted(t.row)) for card, t in touches),
@@ -137,7 +138,8 @@ def examine(path: str | Path, digest: str = "") -> tuple[Partial, list[RegisterU
         qemu_first=qemu.get("first") or "",
         qemu_last=qemu.get("last") or "",
     )
-    return partial, profile.register_uses(events, cards)
+    whole = events.height == partial.events
+    return partial, profile.register_uses(events, cards, None if whole else result.frames)
 
 
 class _Quoting:
@@ -170,15 +172,15 @@ class _Quoting:
         return source, line, self._texts.get(source, {}).get(line, "")[:_QUOTE]
 
 
-def _device(card: Card, events: pl.DataFrame, told: dict[int, int], quoting: _Quoting) -> RunDevice:
-    accesses = events.filter(
-        (pl.col("device").cast(pl.String) == card.name) & pl.col("event").is_in(["region_read", "region_write"])
-    )
+def _device(
+    card: Card, profiles: dict[tuple[str, int], profile.RegionProfile], told: dict[int, int], quoting: _Quoting
+) -> RunDevice:
+    none = profile.RegionProfile()
     bars = []
     for bar in card.bars:
         file, line, text = quoting.quoted(told[bar.index]) if bar.index in told else (None, 0, "")
         mapped = sum(span.last - span.first + 1 for span in bar.mapped)
-        sketch = profile.sketch(accesses.filter(pl.col("region") == bar.index))
+        sketch = profiles.get((card.name, bar.index), none).sketch
         bars.append(RunBar(bar.index, bar.kind, bar.size, bar.host, bar.guest, mapped, file, line, text, sketch))
     return RunDevice(
         name=card.name,
@@ -189,7 +191,7 @@ def _device(card: Card, events: pl.DataFrame, told: dict[int, int], quoting: _Qu
         subvendor=card.subvendor,
         subdevice=card.subdevice,
         class_code=card.class_code,
-        accesses=accesses.height,
+        accesses=sum(one.accesses for (name, _), one in profiles.items() if name == card.name),
         contradictions=tuple(contradiction.text for contradiction in card.contradictions),
     )
 

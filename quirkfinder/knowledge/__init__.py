@@ -17,7 +17,7 @@ from quirkfinder.knowledge.audit import AuditEntry, audit, audit_statistics
 from quirkfinder.knowledge.catalogue import Catalogue, Mechanism, Name, Need, Quirk, Target
 from quirkfinder.knowledge.catalogue_file import CatalogueError, catalogue, load_catalogue
 from quirkfinder.knowledge.command_line import CommandLine, DeviceOptions, read_command_line
-from quirkfinder.knowledge.cost import trap_cost
+from quirkfinder.knowledge.cost import trap_cost, trap_costs
 from quirkfinder.knowledge.doctor import ReadingInfo, examine
 from quirkfinder.knowledge.explanation import explain_all, explain_known
 from quirkfinder.knowledge.host import Collected, CollectionError, collect
@@ -59,5 +59,6 @@ __all__ = [
     "read_command_line",
     "recipe",
     "trap_cost",
+    "trap_costs",
     "version_facts",
 ]

@@ -20,7 +20,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from quirkfinder.card.model import Position
-from quirkfinder.events import EVENTS, EventType
+from quirkfinder.events import EVENTS, EventType, Frames, frames_of
 from quirkfinder.knowledge.catalogue import Quirk, name_key
 from quirkfinder.knowledge.catalogue_file import catalogue
 
@@ -31,6 +31,7 @@ _QUIRK_EVENTS = ("quirk_probe", "quirk_read", "quirk_write", "quirk_latch", "qui
 #: Lines that name a memory region: a quirk's region in them proves that it was there.
 _NAMING_EVENTS = ("ioeventfd", "memory_read", "memory_write", "invalid_read", "invalid_write", "invalid_access")
 _SETUP_EVENTS = ("region_setup", "device_attach", "device_info", "msi_setup", "msix_setup", "quirk_probe")
+_COLUMNS = ("input", "line", "event", "device", "detail")
 _EVIDENCE = 5  # lines kept to show for each quirk
 
 
@@ -66,17 +67,18 @@ class Activity:
         return self.sightings.get((device, quirk)) or self.sightings.get((None, quirk))
 
 
-def quirk_activity(events: pl.DataFrame) -> Activity:
-    """Reads a frame of events (`quirkfinder.events.SCHEMA`) once for everything that `Activity` holds."""
-    names = events["detail"].unique().drop_nulls().cast(pl.String).to_list()
-    regions = [n for n in names if any(r.role == "region" for q in catalogue().named(n) for r in q.names)]
-    event, detail = pl.col("event"), pl.col("detail").cast(pl.String)
+def quirk_activity(events: pl.DataFrame | Frames) -> Activity:
+    """Reads events (`quirkfinder.events.SCHEMA`) once for everything that `Activity` holds."""
+    parts, started, vga = [], set[str](), False
+    for frame in frames_of(events)(_COLUMNS):
+        parts.append(_lines(frame))
+        seen = frame.lazy().filter(pl.col("event").is_in(_SETUP_EVENTS)).select("device").unique().collect()
+        started |= set(seen["device"].drop_nulls().cast(pl.String))
+        vga = vga or bool(frame["event"].is_in(["vga_read", "vga_write"]).any())
     lines = (
-        events.lazy()
-        .filter(event.is_in(_QUIRK_EVENTS) | (event.is_in(_NAMING_EVENTS) & pl.col("detail").is_in(regions)))
-        .group_by(pl.col("device").cast(pl.String), detail.alias("detail"), event.cast(pl.String), maintain_order=True)
-        .agg(pl.len().alias("count"), pl.col("input").head(_EVIDENCE), pl.col("line").head(_EVIDENCE))
-        .collect()
+        pl.concat(parts)
+        .group_by("device", "detail", "event", maintain_order=True)
+        .agg(pl.sum("count"), *(pl.col(name).explode().drop_nulls().head(_EVIDENCE) for name in ("input", "line")))
     )
     sightings: dict[tuple[str | None, str], Sightings] = {}
     foreign: list[str] = []
@@ -90,12 +92,20 @@ def quirk_activity(events: pl.DataFrame) -> Activity:
             new = Sightings(count, positions, kind == "quirk_probe", kind == "quirk_probe" and _is_shared(quirk, name))
             key = (device, quirk.id)
             sightings[key] = _joined(sightings[key], new) if key in sightings else new
-    seen = events.lazy().filter(event.is_in(_SETUP_EVENTS)).select(pl.col("device").cast(pl.String)).unique().collect()
-    return Activity(
-        sightings,
-        tuple(dict.fromkeys(foreign)),
-        frozenset(seen["device"].drop_nulls()),
-        bool(events["event"].is_in(["vga_read", "vga_write"]).any()),
+    return Activity(sightings, tuple(dict.fromkeys(foreign)), frozenset(started), vga)
+
+
+def _lines(events: pl.DataFrame) -> pl.DataFrame:
+    """By device, name and kind of event: how many lines speak of a quirk, and where the first of them are."""
+    names = events["detail"].unique().drop_nulls().cast(pl.String).to_list()
+    regions = [n for n in names if any(r.role == "region" for q in catalogue().named(n) for r in q.names)]
+    event, detail = pl.col("event"), pl.col("detail").cast(pl.String)
+    return (
+        events.lazy()
+        .filter(event.is_in(_QUIRK_EVENTS) | (event.is_in(_NAMING_EVENTS) & pl.col("detail").is_in(regions)))
+        .group_by(pl.col("device").cast(pl.String), detail.alias("detail"), event.cast(pl.String), maintain_order=True)
+        .agg(pl.len().alias("count"), pl.col("input").head(_EVIDENCE), pl.col("line").head(_EVIDENCE))
+        .collect()
     )
 
 

@@ -4,23 +4,25 @@ A BAR that is mapped into the guest costs nothing per access; a quirk's region i
 whole page it lies on.  I/O BARs and VGA ports are trapped anyway.  Sizes in bytes, time in seconds.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
 import polars as pl
 
 from quirkfinder.card.model import Card
-from quirkfinder.card.model import Span as MappedSpan
+from quirkfinder.events import VGA, Frames, frames_of
 from quirkfinder.findings.document import Finding
 from quirkfinder.knowledge.matching import number
 
 PAGE = 4096
 _MOST_PAGES = 64  # listed one by one; page_count has them all
+_COLUMNS = ("time", "event", "device", "region", "address", "size")
 Span = tuple[int, int]  # first offset, offset after the last
 
 
-def trap_cost(finding: Finding, events: pl.DataFrame, card: Card | None = None) -> dict[str, Any] | None:
+def trap_cost(finding: Finding, events: pl.DataFrame | Frames, card: Card | None = None) -> dict[str, Any] | None:
     """The cost of trapping a finding's door; None for findings without a place in a BAR or in the VGA ports.
 
     Keys: `region`, `page_size`, `page_count`, `pages` (offsets of the pages as texts, at most 64), `accesses` (of this
@@ -28,26 +30,91 @@ def trap_cost(finding: Finding, events: pl.DataFrame, card: Card | None = None) 
     and `accesses_per_second` (null where the log has no clock), `always_trapped` (a quirk adds no exits), `lower_bound`
     (some of these pages were mapped in this run, so that accesses are missing).
     """
+    return trap_costs([(finding, card)], events)[0]
+
+
+def trap_costs(
+    findings: Sequence[tuple[Finding, Card | None]], events: pl.DataFrame | Frames
+) -> list[dict[str, Any] | None]:
+    """`trap_cost` of several findings, for one pass over the events."""
+    traps = [_trap(finding) for finding, _ in findings]
+    wanted = [trap for trap in traps if trap is not None]
+    if not wanted:
+        return [None] * len(traps)
+    counts, seconds = _counted(wanted, frames_of(events))
+    counted = iter(counts)
+    return [
+        None if trap is None else _cost(finding, card, trap, next(counted), seconds)
+        for trap, (finding, card) in zip(traps, findings, strict=True)
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class _Trap:
+    """What a quirk would take: the registers of the door and the pages they lie on. `region`: 0 to 5, 8 for VGA."""
+
+    device: str
+    region: int
+    doors: tuple[Span, ...]
+    pages: tuple[Span, ...]
+
+
+def _trap(finding: Finding) -> _Trap | None:
     region = _region(finding.parameters.get("region"))
     doors = _doors(finding)
     if region is None or not doors:
         return None
-    vga = region == "vga"
-    trapped = _merged(doors, PAGE)
-    at_door = pl.any_horizontal(_touches(door) for door in doors)
-    taken = at_door if vga else pl.any_horizontal(_touches(span) for span in trapped)
-    accesses, door = (
-        _accesses(events, finding.device, region)
-        .select(taken.sum().alias("all"), at_door.sum().alias("door"))
-        .collect()
-    ).row(0)
-    seconds = _seconds(events)
-    bar = card.bar(int(region)) if card is not None and not vga else None
-    pages = (page for first, after in trapped for page in range(first, after, PAGE))
+    return _Trap(finding.device, region, tuple(doors), tuple(_merged(doors, PAGE)))
+
+
+def _counted(traps: Sequence[_Trap], frames: Frames) -> tuple[list[tuple[int, int]], float | None]:
+    """For each trap the accesses to its pages and to its doors, and the seconds of the whole log."""
+    owners = list(dict.fromkeys(_owner(trap) for trap in traps))
+    totals = [(0, 0)] * len(traps)
+    first: int | None = None
+    last: int | None = None
+    for frame in frames(_COLUMNS):
+        low, high = frame.select(low=pl.min("time"), high=pl.max("time")).row(0)
+        first, last = _least(first, low), _most(last, high)
+        for device, region in owners:
+            here = [i for i, trap in enumerate(traps) if _owner(trap) == (device, region)]
+            sums = _accesses(frame, device, region).select(e for i in here for e in _sums(traps[i], i)).collect()
+            row = sums.row(0, named=True)
+            for i in here:
+                totals[i] = (totals[i][0] + row[f"all{i}"], totals[i][1] + row[f"door{i}"])
+    seconds = round((last - first) / 1e9, 6) if first is not None and last is not None and last > first else None
+    return totals, seconds
+
+
+def _owner(trap: _Trap) -> tuple[str | None, int]:
+    return (trap.device if trap.region != VGA else None, trap.region)
+
+
+def _sums(trap: _Trap, name: int) -> list[pl.Expr]:
+    at_door = pl.any_horizontal(_touches(door) for door in trap.doors)
+    taken = at_door if trap.region == VGA else pl.any_horizontal(_touches(span) for span in trap.pages)
+    return [taken.sum().alias(f"all{name}"), at_door.sum().alias(f"door{name}")]
+
+
+def _least(one: int | None, other: int | None) -> int | None:
+    return other if one is None else one if other is None else min(one, other)
+
+
+def _most(one: int | None, other: int | None) -> int | None:
+    return other if one is None else one if other is None else max(one, other)
+
+
+def _cost(
+    finding: Finding, card: Card | None, trap: _Trap, counts: tuple[int, int], seconds: float | None
+) -> dict[str, Any]:
+    accesses, door = counts
+    vga = trap.region == VGA
+    bar = card.bar(trap.region) if card is not None and not vga else None
+    pages = (page for first, after in trap.pages for page in range(first, after, PAGE))
     return {
         "region": finding.parameters["region"],
         "page_size": PAGE,
-        "page_count": 0 if vga else sum((after - first) // PAGE for first, after in trapped),
+        "page_count": 0 if vga else sum((after - first) // PAGE for first, after in trap.pages),
         "pages": [] if vga else [hex(page) for page in islice(pages, _MOST_PAGES)],
         "accesses": accesses,
         "door_accesses": door,
@@ -57,16 +124,16 @@ def trap_cost(finding: Finding, events: pl.DataFrame, card: Card | None = None) 
         "accesses_per_second": round(accesses / seconds, 1) if seconds else None,
         "always_trapped": vga or (bar is not None and bar.kind == "io"),
         "lower_bound": bar is not None
-        and any(s.first < after and first <= s.last for s in bar.mapped for first, after in trapped),
+        and any(s.first < after and first <= s.last for s in bar.mapped for first, after in trap.pages),
     }
 
 
-def _region(name: object) -> str | None:
-    """`vga`, the number of a BAR as text, or None."""
+def _region(name: object) -> int | None:
+    """8 for `vga`, the number of a BAR, or None."""
     if name == "vga":
-        return "vga"
+        return VGA
     text = str(name)
-    return text[3:] if text.startswith("bar") and text[3:] in tuple("012345") else None
+    return int(text[3:]) if text.startswith("bar") and text[3:] in tuple("012345") else None
 
 
 def _doors(finding: Finding) -> list[Span]:
@@ -102,25 +169,13 @@ def _merged(spans: list[Span], unit: int) -> list[Span]:
     return merged
 
 
-def _meets(mapped: MappedSpan, trapped: Span) -> bool:
-    return mapped.first < trapped[1] and trapped[0] <= mapped.last
-
-
 def _touches(door: Span) -> pl.Expr:
     first, after = door
     return (pl.col("address") < after) & (pl.col("address") + pl.col("size").fill_null(1) > first)
 
 
-def _accesses(events: pl.DataFrame, device: str, region: str) -> pl.LazyFrame:
-    if region == "vga":
-        return events.lazy().filter(pl.col("event").is_in(["vga_read", "vga_write"]))
-    own = (pl.col("region") == int(region)) & (pl.col("device") == device)
-    return events.lazy().filter(pl.col("event").is_in(["region_read", "region_write"]) & own)
-
-
-def _seconds(events: pl.DataFrame) -> float | None:
-    """From the first to the last stamped line; None where there is no clock or no time passes."""
-    first, last = events["time"].min(), events["time"].max()
-    if not isinstance(first, int) or not isinstance(last, int) or last <= first:
-        return None
-    return round((last - first) / 1e9, 6)
+def _accesses(frame: pl.DataFrame, device: str | None, region: int) -> pl.LazyFrame:
+    if region == VGA:
+        return frame.lazy().filter(pl.col("event").is_in(["vga_read", "vga_write"]))
+    own = (pl.col("region") == region) & (pl.col("device") == device)
+    return frame.lazy().filter(pl.col("event").is_in(["region_read", "region_write"]) & own)

@@ -5,12 +5,14 @@ the log.  Nothing here makes or unmakes a finding.  Sources: QEMU hw/vfio/pci.c 
 system/memory.c (unassigned accesses), 1.3 to 11.1.
 """
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
 import polars as pl
 
 from quirkfinder.card.model import Bar, Card, Machine
+from quirkfinder.events import Frames, frames_of
 from quirkfinder.findings.document import CaptureProblem
 from quirkfinder.knowledge import advice
 from quirkfinder.knowledge.activity import Activity, quirk_activity
@@ -54,18 +56,23 @@ class Log:
     counts: dict[str, int]  # events by kind
     accesses: dict[tuple[str, int], int]  # region accesses by device and region
     names: frozenset[str]  # regions that memory_region_ops lines name
+    lost: int  # records that the back end says it dropped
 
     def has(self, *kinds: str) -> bool:
         """Is there an event of one of these kinds?"""
         return any(self.counts.get(kind) for kind in kinds)
 
 
-def examine(events: pl.DataFrame, machine: Machine, reading: ReadingInfo | None = None) -> list[CaptureProblem]:
+def examine(
+    events: pl.DataFrame, machine: Machine, reading: ReadingInfo | None = None, frames: Frames | None = None
+) -> list[CaptureProblem]:
     """What this capture cannot show, the gravest first: mapped BARs, unlogged accesses, gaps, missing inventories.
 
+    `frames`: all events of the log, where `events` is not all of them; what is counted is counted there.
     What the card stage says about the machine as a whole (`Machine.contradictions`, `Machine.notes`) is not repeated.
     """
-    log = _log(events, machine, reading or ReadingInfo())
+    frames = frames or frames_of(events)
+    log = _log(events, frames, machine, reading or ReadingInfo())
     checks = (
         _mapped,
         _silent_bars,
@@ -84,28 +91,33 @@ def examine(events: pl.DataFrame, machine: Machine, reading: ReadingInfo | None 
         _no_clock,
     )
     problems = [problem for check in checks for problem in check(log)] if len(events) else [_empty(log)]
-    return list(dict.fromkeys([*problems, *distortions(events, log.version)]))
+    return list(dict.fromkeys([*problems, *distortions(frames, log.version)]))
 
 
-def _log(events: pl.DataFrame, machine: Machine, reading: ReadingInfo) -> Log:
+def _log(events: pl.DataFrame, frames: Frames, machine: Machine, reading: ReadingInfo) -> Log:
     commands = [c for text in reading.texts if (c := read_command_line(text)) is not None]
-    counts = dict(events.group_by(pl.col("event").cast(pl.String)).len().iter_rows())
-    regions = events.lazy().filter(
-        pl.col("event").is_in(["region_read", "region_write"]) & pl.col("region").is_not_null()
-    )
-    by_region = regions.group_by(pl.col("device").cast(pl.String), "region").len().collect()
-    named = events.lazy().filter(pl.col("event").is_in(["memory_read", "memory_write"]))
-    names = named.select(pl.col("detail").cast(pl.String)).unique().collect()["detail"]
+    counts, by_region, names = Counter[str](), Counter[tuple[str, int]](), set[str]()
+    lost = 0
+    for frame in frames(("event", "device", "region", "value", "detail")):
+        lost += int(frame.filter(pl.col("event") == "lost")["value"].sum())
+        for event, count in frame.group_by("event").len().iter_rows():
+            counts[event] += count
+        regions = frame.filter(pl.col("event").is_in(["region_read", "region_write"]) & pl.col("region").is_not_null())
+        for device, region, count in regions.group_by("device", "region").len().iter_rows():
+            by_region[device or "", region] += count
+        named = frame.filter(pl.col("event").is_in(["memory_read", "memory_write"]))
+        names |= set(named["detail"].unique().drop_nulls().cast(pl.String))
     return Log(
         events,
         machine,
         reading,
         infer_version(events, reading.hints, reading.texts),
         commands[-1] if commands else None,
-        quirk_activity(events),
+        quirk_activity(frames),
         counts,
-        {(device or "", region): count for device, region, count in by_region.iter_rows()},
-        frozenset(names.drop_nulls()),
+        by_region,
+        frozenset(names),
+        lost,
     )
 
 
@@ -230,9 +242,8 @@ def _ioeventfds(log: Log) -> Iterator[CaptureProblem]:
 
 def _lost(log: Log) -> Iterator[CaptureProblem]:
     if log.has("lost"):
-        lost = log.events.filter(pl.col("event") == "lost")["value"].sum()
         yield CaptureProblem(
-            f"the trace back end dropped {lost} records: an access pair across a gap cannot be trusted",
+            f"the trace back end dropped {log.lost} records: an access pair across a gap cannot be trusted",
             "trace fewer events, or use the log back end with -D FILE, which waits instead of dropping",
         )
     if "prefix:syslog" in log.reading.hints:

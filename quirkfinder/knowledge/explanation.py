@@ -94,12 +94,12 @@ def explain_known(
 def explain_all(
     findings: Iterable[Finding],
     machine: Machine,
-    events: pl.DataFrame,
+    events: pl.DataFrame | Activity,
     version: VersionRange | Version | str | None = None,
     command: CommandLine | None = None,
 ) -> tuple[Finding, ...]:
     """The findings with `known_quirk` filled in; those of devices that are not in `machine` are left as they are."""
-    activity = quirk_activity(events)
+    activity = events if isinstance(events, Activity) else quirk_activity(events)
     cards = {card.name: card for card in machine.cards}
     return tuple(
         replace(f, known_quirk=explain_known(f, cards[f.device], activity, version, command))

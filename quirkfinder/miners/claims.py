@@ -11,7 +11,8 @@ import polars as pl
 from quirkfinder.card.model import Card, Machine
 from quirkfinder.findings import Evidence, Finding
 from quirkfinder.findings.document import Kind, Verdict
-from quirkfinder.miners.accesses import Accesses, Ints, device_accesses, offset_of, place_name
+from quirkfinder.folding import Gaps
+from quirkfinder.miners.accesses import Accesses, Ints, device_accesses, offset_of, place_name, region_of
 from quirkfinder.miners.hardware import BUSES, WINDOWS, HardwareConfig, hardware_config
 from quirkfinder.miners.registers import Registers
 
@@ -53,9 +54,13 @@ class Scene:
         )
 
 
-def scene_of(events: pl.DataFrame, machine: Machine, card: Card, *, with_vga: bool) -> Scene:
-    """Prepare a card of `machine` for mining; `with_vga`: the trace's VGA accesses are this card's."""
-    registers = Registers(device_accesses(events, machine, card, with_vga=with_vga))
+def scene_of(events: pl.DataFrame, machine: Machine, card: Card, *, with_vga: bool, gaps: Gaps | None = None) -> Scene:
+    """Prepare a card of `machine` for mining; `with_vga`: the trace's VGA accesses are this card's; `gaps`: where
+    events were left out."""
+    accesses = device_accesses(events, machine, card, with_vga=with_vga)
+    names = [card.name, *([""] if with_vga or card.name in machine.owns_nameless else [])]
+    missing = None if gaps is None else gaps.of(names)
+    registers = Registers(accesses, missing and (lambda place: missing(region_of(place), offset_of(place))))
     return Scene(events, machine, card, registers, hardware_config(card))
 
 

@@ -1,6 +1,6 @@
 """The accesses of a device by register, so that looking at one register does not cost a pass over the trace."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 
@@ -10,8 +10,10 @@ from quirkfinder.miners.accesses import Accesses, Flags, Ints
 class Registers:
     """An index from places to the positions of their accesses, in the order of the trace."""
 
-    def __init__(self, accesses: Accesses) -> None:
+    def __init__(self, accesses: Accesses, gaps: Callable[[int], Ints] | None = None) -> None:
+        """`gaps`: for a place the rows from which on accesses to it were left out of the trace, ascending."""
         self.accesses = accesses
+        self._gaps = gaps
         self._order = np.argsort(accesses.place, kind="stable")
         ordered = accesses.place[self._order]
         start = np.append(True, ordered[1:] != ordered[:-1]) if len(ordered) else np.zeros(0, np.bool_)
@@ -65,13 +67,21 @@ class Registers:
         return np.unique(self.accesses.value[self.writes(place)]).astype(np.int64)
 
     def in_force(self, place: int, rows: Ints) -> Ints:
-        """The value last written to `place` before each of `rows`; -1 where it was not written yet."""
+        """The value last written to `place` before each of `rows`; -1 where that is not known."""
         at = self.writes(place)
         if not len(at):
             return np.full(len(rows), -1, dtype=np.int64)
         latest = np.searchsorted(self.accesses.row[at], rows, "left") - 1
         values = self.accesses.value[at].astype(np.int64)
-        return np.where(latest >= 0, values[np.maximum(latest, 0)], -1)
+        written = self.accesses.row[at][np.maximum(latest, 0)]
+        return np.where((latest >= 0) & self.unbroken(place, written, rows), values[np.maximum(latest, 0)], -1)
+
+    def unbroken(self, place: int, first: Ints, last: Ints) -> Flags:
+        """Is the trace of `place` whole between each of the rows `first` and that of `last`?"""
+        gaps = self._gaps(place) if self._gaps is not None else ()
+        if not len(gaps):
+            return np.ones(len(first), dtype=np.bool_)
+        return np.asarray(np.searchsorted(gaps, first, "right") == np.searchsorted(gaps, last, "right"))
 
     def mask(self, places: Iterable[int]) -> Flags:
         """Which accesses go to one of `places`."""

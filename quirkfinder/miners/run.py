@@ -8,6 +8,7 @@ import polars as pl
 
 from quirkfinder.card.model import Card, Machine
 from quirkfinder.findings import Finding
+from quirkfinder.folding import Gaps
 from quirkfinder.miners.accesses import Flags, config_accesses, merged
 from quirkfinder.miners.accidents import collision_findings, identity_findings
 from quirkfinder.miners.banks import alias_finding, discover_banks, paged_finding
@@ -38,16 +39,17 @@ class Mined:
     cards: tuple[Card, ...]
 
 
-def mine(events: pl.DataFrame, machine: Machine) -> Mined:
+def mine(events: pl.DataFrame, machine: Machine, gaps: Gaps | None = None) -> Mined:
     """The findings of all cards of `machine`, in the order of the cards.
 
-    `events`: the frame of `quirkfinder.events.SCHEMA` that the cards were built from.
+    `events`: the frame of `quirkfinder.events.SCHEMA` that the cards were built from; `gaps`: where events were left
+    out of it, None for nowhere.
     """
     owner = _vga_owner(machine.cards)
     findings: list[Finding] = []
     cards: list[Card] = []
     for card in machine.cards:
-        scene, found = mine_card(scene_of(events, machine, card, with_vga=card is owner))
+        scene, found = mine_card(scene_of(events, machine, card, with_vga=card is owner, gaps=gaps))
         findings += found
         cards.append(scene.card)
     return Mined(tuple(findings), tuple(cards))

@@ -5,7 +5,7 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Protocol
 
 import polars as pl
 from polars.io.plugins import register_io_source
@@ -93,8 +93,27 @@ def merged_by_time(frames: Sequence[pl.DataFrame]) -> pl.DataFrame:
     return whole.sort("time", maintain_order=True) if len(filled) > 1 and stamped else whole
 
 
-def read(sources: Sequence[Source], *, progress: Progress | None = None, engine: EngineChoice = "auto") -> Reading:
-    """All events of the traces among `sources`; the others are listed with their role and not read here."""
+class Collector(Protocol):
+    """What takes the events as they are read, a frame of `events.SCHEMA` after the other."""
+
+    def add(self, frame: pl.DataFrame) -> None:
+        """Takes the next events of an input."""
+
+    def end_input(self) -> None:
+        """The next events are of another input."""
+
+
+def read(
+    sources: Sequence[Source],
+    *,
+    progress: Progress | None = None,
+    engine: EngineChoice = "auto",
+    collector: Collector | None = None,
+) -> Reading:
+    """All events of the traces among `sources`; the others are listed with their role and not read here.
+
+    With a `collector` that gets the events, and those of the result are none.
+    """
     frames: list[pl.DataFrame] = []
     records: list[InputRecord] = []
     unknown: list[UnknownLine] = []
@@ -107,8 +126,13 @@ def read(sources: Sequence[Source], *, progress: Progress | None = None, engine:
             parts: list[pl.DataFrame] = []
             for block in read_blocks(source, input=position, progress=progress, engine=engine, declared=listed):
                 tally.add(block)
-                parts.append(block.frame)
+                if collector is None:
+                    parts.append(block.frame)
+                else:
+                    collector.add(block.frame)
             frames.append(pl.concat(parts) if parts else empty_events())
+            if collector is not None:
+                collector.end_input()
         records.append(tally.record(source))
         seen |= tally.seen
         torn += tally.torn

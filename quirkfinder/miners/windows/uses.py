@@ -74,6 +74,10 @@ def plain_uses(registers: Registers, pair: Pair) -> Uses:
         high_source = high_at[latest_high[both]]
         address = (accesses.value[high_source] << np.uint64(8 * registers.width(pair.address))) | address
         latest = np.maximum(source, high_source)
+    else:
+        latest = source
+    whole = _unbroken(registers, pair, accesses.row[latest], accesses.row[data_at])
+    data_at, sub, address, source, latest = data_at[whole], sub[whole], address[whole], source[whole], latest[whole]
     data = accesses.take(data_at)
     counted = (_since(latest, ~data.write), _since(latest, data.write))
     uses = Uses(data, sub, address, accesses.row[source], *counted, _fresh(latest))
@@ -93,6 +97,7 @@ def commanded_uses(registers: Registers, pair: Pair) -> Uses:
     following = np.searchsorted(address_at, data_at, "right")
     commit = address_at[np.minimum(following, len(address_at) - 1)]
     fits = accesses.write[data_at] & (following < len(address_at)) & (commit < np.append(data_at[1:], len(accesses)))
+    fits &= _unbroken(registers, pair, accesses.row[data_at], accesses.row[commit])
     data_at, source = data_at[fits], commit[fits]
     zeros = np.zeros(len(data_at), dtype=np.int64)
     # the write takes effect with the command, so that is its place in time
@@ -169,6 +174,12 @@ def _data(registers: Registers, pair: Pair) -> tuple[Ints, Ints]:
     inside = [p for p in registers.between(pair.data, pair.data + width - 1) if p not in (pair.address, pair.high)]
     at = own if len(inside) <= 1 else np.sort(np.concatenate([registers.at(p) for p in inside]))
     return at, registers.accesses.place[at] - pair.data
+
+
+def _unbroken(registers: Registers, pair: Pair, first: Ints, last: Ints) -> Flags:
+    """Is nothing left out of the trace of the pair's registers between the rows `first` and `last`?"""
+    whole = registers.unbroken(pair.address, first, last) & registers.unbroken(pair.data, first, last)
+    return whole if pair.high is None else whole & registers.unbroken(pair.high, first, last)
 
 
 def _since(latest: Ints, flag: Flags) -> Ints:

@@ -1,0 +1,160 @@
+"""What an event is about: its family, its block in the family, and its content as one number.
+
+Families share a budget: the accesses to one region of one device, the config accesses of a device, everything that
+`memory_region_ops` lines show, accesses that nothing answered, and the events that say where things lie.  A block is
+what is kept or left out together: registers that lie within 64 bytes of each other belong to one door as a rule.
+"""
+
+import zlib
+from dataclasses import dataclass, field
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from quirkfinder.events import EVENTS
+
+Ints = NDArray[np.int64]
+Words = NDArray[np.uint64]
+Flags = NDArray[np.bool_]
+Family = tuple[str, str, int]  # kind, device, region (0 where the kind has none)
+
+BLOCK_BITS = 6
+CELLS = 1 << 18  # blocks a family tells apart: 16 MiB of a region; those beyond share
+MOST_FAMILIES = 48
+COLUMNS = ("event", "device", "region", "address", "size", "value", "detail")
+
+_REGION, _CONFIG, _MEMORY, _STRAY, _PLACES, _QUIRK = range(6)
+KINDS = ("region", "config", "memory", "stray", "places")
+_STARTS = {
+    "region_read": _REGION,
+    "region_write": _REGION,
+    "rom_read": _REGION,
+    "vga_": _REGION,
+    "failed_": _REGION,
+    "config_": _CONFIG,
+    "memory_": _MEMORY,
+    "port_": _MEMORY,
+    "unassigned_": _STRAY,
+    "invalid_": _STRAY,
+    "quirk_read": _QUIRK,
+    "quirk_write": _QUIRK,
+    "quirk_latch": _QUIRK,
+}
+_KIND_OF = np.array(
+    [next((k for start, k in _STARTS.items() if name.startswith(start)), _PLACES) for name in EVENTS], dtype=np.int64
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """Columns as long as the frame. `slot`: family and block as one number; `content`: a hash of what is accessed how
+    and with which value; `follows`: the row whose fate a row shares (an answer of a quirk that of the access), its own
+    number else."""
+
+    slot: Ints
+    content: Words
+    value: Words
+    follows: Ints
+
+
+def mixed(words: Words) -> Words:
+    """A bijection of 64-bit words that spreads every bit over all others (the finalizer of splitmix64)."""
+    with np.errstate(over="ignore"):
+        words = (words ^ (words >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        words = (words ^ (words >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    out: Words = words ^ (words >> np.uint64(31))
+    return out
+
+
+def block_cell(address: Words | int) -> Words:
+    """The cell of the block of a region that an offset lies in."""
+    return np.asarray((np.asarray(address, dtype=np.uint64) >> np.uint64(BLOCK_BITS)) % np.uint64(CELLS))
+
+
+@dataclass(slots=True)
+class Families:
+    """Families by number, in the order of their first event; those beyond `MOST_FAMILIES` share the last number."""
+
+    known: dict[Family, int] = field(default_factory=dict)
+
+    def number(self, family: Family) -> int:
+        """The number of a family, given out at its first sight."""
+        if family not in self.known:
+            self.known[family] = min(len(self.known), MOST_FAMILIES - 1)
+        return self.known[family] if len(self.known) <= MOST_FAMILIES else self._bounded(family)
+
+    def _bounded(self, family: Family) -> int:
+        """Names in a log are hostile: a table of them must not grow with it."""
+        number = self.known[family]
+        if number == MOST_FAMILIES - 1 and len(self.known) > 64 * MOST_FAMILIES:
+            del self.known[family]
+        return number
+
+    def keys(self, frame: pl.DataFrame) -> Keys:
+        """The keys of a frame with `COLUMNS`."""
+        codes = frame["event"].to_physical().to_numpy().astype(np.int64)
+        kind = _KIND_OF[codes]
+        follows = _followed(kind)
+        kind = np.where(kind == _QUIRK, _PLACES, kind)
+        columns = {name: _words(frame[name]) for name in ("address", "size", "value")}
+        detail = np.where(kind >= _MEMORY, _names(frame["detail"])[0], np.uint64(0))
+        hashes, devices, index = _devices(frame["device"])
+        region = np.where(kind == _REGION, frame["region"].fill_null(0).to_numpy().astype(np.int64), 0)
+        family = self._numbers(kind, devices, index, region)
+        address, event = columns["address"], codes.astype(np.uint64)
+        with np.errstate(over="ignore"):
+            other = mixed(mixed((address >> np.uint64(BLOCK_BITS)) * np.uint64(64) + event) ^ hashes ^ detail)
+            content = mixed(mixed(address * np.uint64(64) + event) ^ hashes ^ detail ^ mixed(columns["size"]))
+            content = mixed(content + mixed(columns["value"] + np.uint64(1)))
+        config = address >> np.uint64(2)
+        cell = np.where(kind == _REGION, block_cell(address), np.where(kind == _CONFIG, config, other))
+        slot = family * CELLS + (cell % np.uint64(CELLS)).astype(np.int64)
+        return Keys(slot, content, columns["value"], follows)
+
+    def _numbers(self, kind: Ints, devices: list[str], device: Ints, region: Ints) -> Ints:
+        """The family of each row. Only accesses to regions and config space are told apart by device."""
+        own = np.where(kind <= _CONFIG, device, 0)
+        packed = (own * 8 + kind) * 32 + (region & 31)
+        distinct, first, inverse = np.unique(packed, return_index=True, return_inverse=True)
+        numbers = np.zeros(len(distinct), dtype=np.int64)
+        for position in np.argsort(first):  # in the order of the log, so that numbers do not depend on hashes
+            row = first[position]
+            name = devices[own[row]] if kind[row] <= _CONFIG else ""
+            numbers[position] = self.number((KINDS[kind[row]], name, int(region[row])))
+        return numbers[inverse]
+
+
+def _followed(kind: Ints) -> Ints:
+    """For the lines of a quirk the last access to a region before them; every other row follows itself."""
+    position = np.arange(len(kind))
+    quirk = kind == _QUIRK
+    if not quirk.any():
+        return position
+    last = np.maximum.accumulate(np.where(kind == _REGION, position, -1))
+    return np.where(quirk & (last >= 0), last, position)
+
+
+def _words(column: pl.Series) -> Words:
+    words: Words = column.cast(pl.UInt64).fill_null(0x9E3779B97F4A7C15).to_numpy()
+    return words
+
+
+def _devices(column: pl.Series) -> tuple[Words, list[str], Ints]:
+    hashes, names, index = _table(column)
+    return hashes[index], names, index
+
+
+def _names(column: pl.Series) -> tuple[Words, list[str]]:
+    hashes, names, index = _table(column)
+    return hashes[index], names
+
+
+def _table(column: pl.Series) -> tuple[Words, list[str], Ints]:
+    """Hashes of the distinct names, the names, and which one each row has; the same in every process."""
+    physical = column.to_physical().cast(pl.Int64).fill_null(-1).to_numpy()
+    distinct, first, inverse = np.unique(physical, return_index=True, return_inverse=True)
+    texts = column.gather(first.tolist()).cast(pl.String).fill_null("").to_list()
+    hashes = np.array([zlib.crc32(t.encode()) << 32 | zlib.adler32(t.encode()) for t in texts], dtype=np.uint64)
+    del distinct
+    return mixed(hashes), texts, inverse.reshape(-1).astype(np.int64)
