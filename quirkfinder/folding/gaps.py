@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from quirkfinder.folding.keys import Ints, block_cell
+from quirkfinder.folding.keys import CELLS, Ints, block_cell
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,11 +18,11 @@ class Gaps:
 
     def of(self, devices: Sequence[str]) -> Callable[[int, int], Ints]:
         """For the device of these names: the rows at which the block of a region and offset has a gap, ascending."""
-        own = self.frame.filter(pl.col("device").is_in(list(devices))).sort("row")
-        blocks = {
-            (int(key[0]), int(key[1])): part["row"].to_numpy().astype(np.int64)
-            for key, part in own.group_by("region", "cell", maintain_order=True)
-        }
+        own = self.frame.filter(pl.col("device").is_in(list(devices))).sort("region", "cell", "row")
+        keys = (own["region"] * CELLS + own["cell"]).to_numpy()
+        starts = np.flatnonzero(np.diff(keys, prepend=-1))
+        parts = np.split(own["row"].to_numpy().astype(np.int64), starts[1:])
+        blocks = {divmod(int(key), CELLS): part for key, part in zip(keys[starts], parts, strict=False)}
         none = np.zeros(0, dtype=np.int64)
         return lambda region, offset: blocks.get((region, int(block_cell(offset))), none)
 
