@@ -96,7 +96,7 @@ def study(
     found = _priced(found, folded.frames, machine)
     tell("quoting", 0, None)
     found = _quoted(found, sources)
-    capture = knowledge.examine(events, machine, _reading_info(read, texts), folded.frames)
+    capture = knowledge.examine(events, machine, _reading_info(read, texts), folded.frames, activity)
     document = Findings(
         version=__version__,
         inputs=read.inputs,

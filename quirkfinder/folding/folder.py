@@ -117,8 +117,9 @@ class Folder:
         record = _Record(self._families)
         told = [self._told(frame, selection) for frame in _chunks(self._head, self.budget.chunk)]
         kept: list[_Kept] = []
-        for frame in self._spill.frames(_ALL):
+        for frame in self._spill.frames([*_ALL, "slot"]):
             keys = self._families.keys(frame)
+            frame = frame.drop("slot")
             chosen = selection.choose(keys)
             record.add(frame, keys, chosen)
             at = np.flatnonzero(chosen.keep)
@@ -134,29 +135,33 @@ class Folder:
             self._spill = Spill()
             for frame in _chunks(self._head, self.budget.chunk):
                 counted(self._totals, self._families.keys(frame))
-        counted(self._totals, self._families.keys(chunk))
-        self._spill.add(chunk)
+        keys = self._families.keys(chunk)
+        counted(self._totals, keys)
+        self._spill.add(chunk.with_columns(slot=pl.Series(keys.slot.astype(np.uint32))))
 
     def _told(self, frame: pl.DataFrame, selection: Selection) -> pl.DataFrame:
         keys = self._families.keys(frame)
         selection.head(keys)
-        return telling(frame[np.flatnonzero(~selection.memory(keys))])
+        return telling(frame[np.flatnonzero(~selection.memory(keys.slot))])
 
     def _rescue(self, kept: list[_Kept], told: list[pl.DataFrame], record: "_Record", selection: Selection) -> None:
         """Puts back the accesses to places in memory through which values went that registers told as well."""
         assert self._spill is not None
-        memory = (frame.filter(selection.memory(self._families.keys(frame))) for frame in self._spill.frames(COLUMNS))
+        columns = ("event", "device", "region", "address", "value", "slot")
+        memory = (
+            f.filter(selection.memory(f["slot"].to_numpy().astype(np.int64))) for f in self._spill.frames(columns)
+        )
         places = rescued_places(memory, pl.concat(told).unique(), self.budget.rescued)
         if not places.height:
             return
         left = self.budget.rescued
-        for one, frame in zip(kept, self._spill.frames(_ALL), strict=True):
+        for one, frame in zip(kept, self._spill.frames([*_ALL, "slot"]), strict=True):
             rows = np.setdiff1d(rescued_rows(frame, places), one.at)[:left]
             if len(rows):
                 left -= len(rows)
-                record.put_back(frame[rows], self._families)
+                record.put_back(frame["slot"].to_numpy()[rows].astype(np.int64))
                 at = np.union1d(one.at, rows)
-                one.frame, one.at = frame[at], at
+                one.frame, one.at = frame[at].drop("slot"), at
 
 
 _ALL = list(empty_events().columns)
@@ -178,10 +183,9 @@ class _Record:
             self.counts[row] += np.bincount(family[flags], minlength=MOST_FAMILIES)
         self.gap_at.append((keys.slot[chosen.gaps], frame.select("input", "line")[chosen.gaps]))
 
-    def put_back(self, frame: pl.DataFrame, families: Families) -> None:
+    def put_back(self, slot: Ints) -> None:
         """Takes note of events in memory that are kept after all."""
-        numbers = np.bincount(families.keys(frame).slot // CELLS, minlength=MOST_FAMILIES)
-        self.counts[:2] -= numbers
+        self.counts[:2] -= np.bincount(slot // CELLS, minlength=MOST_FAMILIES)
 
     def left_out(self) -> tuple[LeftOut, ...]:
         """The families that miss events."""

@@ -92,37 +92,37 @@ class Families:
         return number
 
     def keys(self, frame: pl.DataFrame) -> Keys:
-        """The keys of a frame with `COLUMNS`."""
+        """The keys of a frame with `COLUMNS`; a column `slot` saves finding that out again."""
         codes = frame["event"].to_physical().to_numpy().astype(np.int64)
         kind = _KIND_OF[codes]
         follows = _followed(kind)
         kind = np.where(kind == _QUIRK, _PLACES, kind)
         columns = {name: _words(frame[name]) for name in ("address", "size", "value")}
-        detail = np.where(kind >= _MEMORY, _names(frame["detail"])[0], np.uint64(0))
-        hashes, devices, index = _devices(frame["device"])
-        region = np.where(kind == _REGION, frame["region"].fill_null(0).to_numpy().astype(np.int64), 0)
-        family = self._numbers(kind, devices, index, region)
+        detail = _details(frame["detail"], kind >= _MEMORY)
+        hashes, devices, index = _named(frame["device"])
+        hashes = hashes[index]
         address, event = columns["address"], codes.astype(np.uint64)
         with np.errstate(over="ignore"):
-            other = mixed(mixed((address >> np.uint64(BLOCK_BITS)) * np.uint64(64) + event) ^ hashes ^ detail)
             content = mixed(mixed(address * np.uint64(64) + event) ^ hashes ^ detail ^ mixed(columns["size"]))
             content = mixed(content + mixed(columns["value"] + np.uint64(1)))
-        config = address >> np.uint64(2)
-        cell = np.where(kind == _REGION, block_cell(address), np.where(kind == _CONFIG, config, other))
-        slot = family * CELLS + (cell % np.uint64(CELLS)).astype(np.int64)
+        if "slot" in frame.columns:
+            return Keys(frame["slot"].to_numpy().astype(np.int64), content, columns["value"], follows)
+        with np.errstate(over="ignore"):
+            other = mixed(mixed((address >> np.uint64(BLOCK_BITS)) * np.uint64(64) + event) ^ hashes ^ detail)
+        cell = np.where(kind == _REGION, block_cell(address), np.where(kind == _CONFIG, address >> np.uint64(2), other))
+        region = np.where(kind == _REGION, frame["region"].fill_null(0).to_numpy().astype(np.int64), 0)
+        slot = self._numbers(kind, devices, index, region) * CELLS + (cell % np.uint64(CELLS)).astype(np.int64)
         return Keys(slot, content, columns["value"], follows)
 
     def _numbers(self, kind: Ints, devices: list[str], device: Ints, region: Ints) -> Ints:
         """The family of each row. Only accesses to regions and config space are told apart by device."""
         own = np.where(kind <= _CONFIG, device, 0)
         packed = (own * 8 + kind) * 32 + (region & 31)
-        distinct, first, inverse = np.unique(packed, return_index=True, return_inverse=True)
-        numbers = np.zeros(len(distinct), dtype=np.int64)
-        for position in np.argsort(first):  # in the order of the log, so that numbers do not depend on hashes
-            row = first[position]
+        numbers = np.zeros(len(devices) * 256, dtype=np.int64)
+        for row in np.sort(_firsts(packed, len(numbers))).tolist():  # in the order of the log, the same everywhere
             name = devices[own[row]] if kind[row] <= _CONFIG else ""
-            numbers[position] = self.number((KINDS[kind[row]], name, int(region[row])))
-        return numbers[inverse]
+            numbers[packed[row]] = self.number((KINDS[kind[row]], name, int(region[row])))
+        return numbers[packed]
 
 
 def _followed(kind: Ints) -> Ints:
@@ -140,21 +140,29 @@ def _words(column: pl.Series) -> Words:
     return words
 
 
-def _devices(column: pl.Series) -> tuple[Words, list[str], Ints]:
-    hashes, names, index = _table(column)
-    return hashes[index], names, index
+def _details(column: pl.Series, wanted: Flags) -> Words:
+    """Hashes of the words in the wanted rows, 0 in the others."""
+    out = np.zeros(len(column), dtype=np.uint64)
+    at = np.flatnonzero(wanted)
+    if len(at):
+        hashes, _, index = _named(column[at])
+        out[at] = hashes[index]
+    return out
 
 
-def _names(column: pl.Series) -> tuple[Words, list[str]]:
-    hashes, names, index = _table(column)
-    return hashes[index], names
-
-
-def _table(column: pl.Series) -> tuple[Words, list[str], Ints]:
+def _named(column: pl.Series) -> tuple[Words, list[str], Ints]:
     """Hashes of the distinct names, the names, and which one each row has; the same in every process."""
-    physical = column.to_physical().cast(pl.Int64).fill_null(-1).to_numpy()
-    distinct, first, inverse = np.unique(physical, return_index=True, return_inverse=True)
+    codes = column.to_physical().cast(pl.Int64).fill_null(-1).to_numpy() + 1
+    first = _firsts(codes, int(codes.max()) + 1)
     texts = column.gather(first.tolist()).cast(pl.String).fill_null("").to_list()
+    index = np.zeros(int(codes.max()) + 1, dtype=np.int64)
+    index[codes[first]] = np.arange(len(first))
     hashes = np.array([zlib.crc32(t.encode()) << 32 | zlib.adler32(t.encode()) for t in texts], dtype=np.uint64)
-    del distinct
-    return mixed(hashes), texts, inverse.reshape(-1).astype(np.int64)
+    return mixed(hashes), texts, index[codes]
+
+
+def _firsts(codes: Ints, end: int) -> Ints:
+    """The first position of each of the codes that occur, by code; all are below `end`."""
+    first = np.full(end, -1, dtype=np.int64)
+    first[codes[::-1]] = np.arange(len(codes))[::-1]
+    return first[first >= 0]

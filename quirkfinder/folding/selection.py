@@ -22,8 +22,7 @@ def table(dtype: type = np.uint32) -> np.ndarray:
 def counted(counts: np.ndarray, keys: Keys) -> None:
     """Adds the events of a chunk to a table of totals."""
     own = keys.follows == np.arange(len(keys.follows))
-    slots, numbers = np.unique(keys.slot[own], return_counts=True)
-    counts[slots] += numbers.astype(counts.dtype)
+    np.add.at(counts, keys.slot[own], counts.dtype.type(1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +53,9 @@ class Selection:
         counted(self._ranks, keys)
         self._state[slot] = _KEPT
 
-    def memory(self, keys: Keys) -> Flags:
+    def memory(self, slot: Ints) -> Flags:
         """Which events lie in blocks that count as memory."""
-        return np.asarray(self._totals[keys.slot] < self._plan.floor[keys.slot // CELLS])
+        return np.asarray(self._totals[slot] < self._plan.floor[slot // CELLS])
 
     def choose(self, keys: Keys) -> Chosen:
         """What of a chunk is kept."""

@@ -64,15 +64,20 @@ class Log:
 
 
 def examine(
-    events: pl.DataFrame, machine: Machine, reading: ReadingInfo | None = None, frames: Frames | None = None
+    events: pl.DataFrame,
+    machine: Machine,
+    reading: ReadingInfo | None = None,
+    frames: Frames | None = None,
+    activity: Activity | None = None,
 ) -> list[CaptureProblem]:
     """What this capture cannot show, the gravest first: mapped BARs, unlogged accesses, gaps, missing inventories.
 
-    `frames`: all events of the log, where `events` is not all of them; what is counted is counted there.
+    `frames`: all events of the log, where `events` is not all of them; what is counted is counted there.  `activity`:
+    what `quirk_activity` told of them, where that is known already.
     What the card stage says about the machine as a whole (`Machine.contradictions`, `Machine.notes`) is not repeated.
     """
     frames = frames or frames_of(events)
-    log = _log(events, frames, machine, reading or ReadingInfo())
+    log = _log(events, frames, machine, reading or ReadingInfo(), activity or quirk_activity(frames))
     checks = (
         _mapped,
         _silent_bars,
@@ -94,7 +99,7 @@ def examine(
     return list(dict.fromkeys([*problems, *distortions(frames, log.version)]))
 
 
-def _log(events: pl.DataFrame, frames: Frames, machine: Machine, reading: ReadingInfo) -> Log:
+def _log(events: pl.DataFrame, frames: Frames, machine: Machine, reading: ReadingInfo, activity: Activity) -> Log:
     commands = [c for text in reading.texts if (c := read_command_line(text)) is not None]
     counts, by_region, names = Counter[str](), Counter[tuple[str, int]](), set[str]()
     lost = 0
@@ -113,7 +118,7 @@ def _log(events: pl.DataFrame, frames: Frames, machine: Machine, reading: Readin
         reading,
         infer_version(events, reading.hints, reading.texts),
         commands[-1] if commands else None,
-        quirk_activity(frames),
+        activity,
         counts,
         by_region,
         frozenset(names),
