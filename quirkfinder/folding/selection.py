@@ -104,7 +104,7 @@ class Selection:
             place = np.minimum(np.searchsorted(self._watched, keys.value), len(self._watched) - 1)
             hits = np.flatnonzero(self._watched[place] == keys.value)[: self._watched_left]
             self._watched_left -= len(hits)
-            marked = np.zeros(len(order), dtype=np.bool_)
+            marked = np.zeros(len(keys.slot), dtype=np.bool_)
             marked[hits] = True
             out = marked[order]
         return out
