@@ -12,6 +12,6 @@ not after it; miners ask `Gaps` before they relate two accesses over one.
 from quirkfinder.folding.budget import HEAD, WHOLE, Budget
 from quirkfinder.folding.folder import Folded, Folder, LeftOut
 from quirkfinder.folding.gaps import Gaps
-from quirkfinder.folding.watch import watched_values
+from quirkfinder.folding.watch import Watched, watched_values
 
-__all__ = ["HEAD", "WHOLE", "Budget", "Folded", "Folder", "Gaps", "LeftOut", "watched_values"]
+__all__ = ["HEAD", "WHOLE", "Budget", "Folded", "Folder", "Gaps", "LeftOut", "Watched", "watched_values"]

@@ -9,10 +9,11 @@ import polars as pl
 from quirkfinder.events import empty_events, region_name
 from quirkfinder.folding.budget import Budget, plan, totals_by_family
 from quirkfinder.folding.gaps import Gaps, gap_frame
-from quirkfinder.folding.keys import CELLS, COLUMNS, MOST_FAMILIES, Families, Ints, Keys, Words
+from quirkfinder.folding.keys import CELLS, COLUMNS, MOST_FAMILIES, Families, Ints, Keys
 from quirkfinder.folding.rescue import rescued_places, rescued_rows, telling
 from quirkfinder.folding.selection import Chosen, Selection, counted, table
 from quirkfinder.folding.spill import Spill
+from quirkfinder.folding.watch import Watched
 from quirkfinder.reading import merged_by_time
 
 
@@ -102,8 +103,8 @@ class Folder:
             self._put_aside(pl.concat(self._waiting))
             self._waiting = []
 
-    def finish(self, watched: Words | None = None) -> Folded:
-        """The events that are kept; `watched`: values that are kept wherever they are, ascending."""
+    def finish(self, watched: Watched | None = None) -> Folded:
+        """The events that are kept; `watched`: what is kept wherever it is."""
         self.end_input()
         if self._spill is None:
             return Folded(_in_order(self._head), self._count)
@@ -112,8 +113,7 @@ class Folder:
             kinds[number] = kind
         planned = plan(totals_by_family(self._totals, len(kinds)), kinds, self.budget)
         regions = np.array([kind == "region" for kind in kinds])
-        watched = np.zeros(0, dtype=np.uint64) if watched is None else watched
-        selection = Selection(self._totals, planned, regions, watched)
+        selection = Selection(self._totals, planned, regions, watched or Watched())
         record = _Record(self._families)
         told = [self._told(frame, selection) for frame in _chunks(self._head, self.budget.chunk)]
         kept: list[_Kept] = []

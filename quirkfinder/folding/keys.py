@@ -48,13 +48,18 @@ _KIND_OF = np.array(
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """Columns as long as the frame. `slot`: family and block as one number; `content`: a hash of what is accessed how
-    and with which value; `follows`: the row whose fate a row shares (an answer of a quirk that of the access), its own
-    number else."""
+    """Columns as long as the frame.
+
+    `slot`: family and block as one number; `content`: a hash of what is accessed how and with which value; `stray`:
+    nothing answered; `follows`: the row whose fate a row shares (an answer of a quirk that of the access), its own
+    number else.
+    """
 
     slot: Ints
     content: Words
     value: Words
+    address: Words
+    stray: Flags
     follows: Ints
 
 
@@ -106,13 +111,14 @@ class Families:
             content = mixed(mixed(address * np.uint64(64) + event) ^ hashes ^ detail ^ mixed(columns["size"]))
             content = mixed(content + mixed(columns["value"] + np.uint64(1)))
         if "slot" in frame.columns:
-            return Keys(frame["slot"].to_numpy().astype(np.int64), content, columns["value"], follows)
+            slot = frame["slot"].to_numpy().astype(np.int64)
+            return Keys(slot, content, columns["value"], address, kind == _STRAY, follows)
         with np.errstate(over="ignore"):
             other = mixed(mixed((address >> np.uint64(BLOCK_BITS)) * np.uint64(64) + event) ^ hashes ^ detail)
         cell = np.where(kind == _REGION, block_cell(address), np.where(kind == _CONFIG, address >> np.uint64(2), other))
         region = np.where(kind == _REGION, frame["region"].fill_null(0).to_numpy().astype(np.int64), 0)
         slot = self._numbers(kind, devices, index, region) * CELLS + (cell % np.uint64(CELLS)).astype(np.int64)
-        return Keys(slot, content, columns["value"], follows)
+        return Keys(slot, content, columns["value"], address, kind == _STRAY, follows)
 
     def _numbers(self, kind: Ints, devices: list[str], device: Ints, region: Ints) -> Ints:
         """The family of each row. Only accesses to regions and config space are told apart by device."""

@@ -6,11 +6,12 @@ import numpy as np
 
 from quirkfinder.folding.budget import Plan
 from quirkfinder.folding.keys import CELLS, MOST_FAMILIES, Flags, Ints, Keys, Words, mixed
+from quirkfinder.folding.watch import Watched
 
 _SEEN = 1 << 24
 _BEFORE, _BEHIND = 3, 1  # events of a block kept around one that brings something new
 _LAST = 8  # the last events of a block outside regions: where a BAR ended up is said there
-_MOST_WATCHED = 20_000
+_MOST_WATCHED = 20_000  # of each kind
 _NONE, _KEPT, _LEFT = 0, 1, 2
 
 
@@ -39,12 +40,12 @@ class Chosen:
 class Selection:
     """Goes over the log once more, in its order, and says what is kept."""
 
-    def __init__(self, totals: np.ndarray, plan: Plan, regions: Flags, watched: Words) -> None:
-        """`totals`: events by block; `regions`: which families are regions; `watched`: values that are always kept."""
+    def __init__(self, totals: np.ndarray, plan: Plan, regions: Flags, watched: Watched) -> None:
+        """`totals`: events by block; `regions`: which families are regions; `watched`: what is always kept."""
         self._totals, self._plan, self._regions, self._watched = totals, plan, regions, watched
         self._ranks, self._extra, self._state = table(), table(np.uint16), table(np.uint8)
         self._seen = np.zeros(_SEEN, dtype=np.bool_)
-        self._watched_left = _MOST_WATCHED
+        self._watched_left = [_MOST_WATCHED, _MOST_WATCHED]
 
     def head(self, keys: Keys) -> None:
         """Takes note of events that are kept anyway."""
@@ -98,16 +99,13 @@ class Selection:
         return out
 
     def _telling(self, keys: Keys, order: Ints) -> Flags:
-        """Events with a watched value, the first of them."""
-        out = np.zeros(len(order), dtype=np.bool_)
-        if len(self._watched) and self._watched_left > 0:
-            place = np.minimum(np.searchsorted(self._watched, keys.value), len(self._watched) - 1)
-            hits = np.flatnonzero(self._watched[place] == keys.value)[: self._watched_left]
-            self._watched_left -= len(hits)
-            marked = np.zeros(len(keys.slot), dtype=np.bool_)
+        """Events with a watched value, and strays at a watched address; the first of them."""
+        marked = np.zeros(len(keys.slot), dtype=np.bool_)
+        for turn, flags in enumerate((self._watched.tell(keys.value), keys.stray & self._watched.hold(keys.address))):
+            hits = np.flatnonzero(flags)[: self._watched_left[turn]]
+            self._watched_left[turn] -= len(hits)
             marked[hits] = True
-            out = marked[order]
-        return out
+        return np.asarray(marked[order])
 
     def _gaps(self, slot: Ints, starts: Flags, kept: Flags) -> Ints:
         before = np.append(np.uint8(_NONE), np.where(kept, _KEPT, _LEFT)[:-1].astype(np.uint8))

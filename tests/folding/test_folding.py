@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quirkfinder.events import SCHEMA
-from quirkfinder.folding import Budget, Folded, Folder
+from quirkfinder.folding import Budget, Folded, Folder, Watched
 from quirkfinder.folding.keys import block_cell
 
 ALL = list(SCHEMA)
@@ -54,7 +54,7 @@ def folded(frame: pl.DataFrame, lengths: list[int] | None = None, budget: Budget
         folder.add(frame.slice(start, length))
         start, turn = start + length, turn + 1
     folder.end_input()
-    return folder.finish(np.array([0xA0000000], dtype=np.uint64))
+    return folder.finish(Watched(*(np.array([n], dtype=np.uint64) for n in (0xA0000000, 0xF0000000, 0xF0000FFF))))
 
 
 @given(logs, cuts)
@@ -130,6 +130,14 @@ def test_a_host_address_is_kept_wherever_it_comes() -> None:
     events = folded(frame_of([([poll], 300), (counter, 1), ([told], 1), ([poll], 300)])).events
     assert Counter(events["value"].to_list())[0xA0000000] == 1
     assert events.height < 150
+
+
+def test_a_stray_at_a_host_address_is_kept_wherever_it_comes() -> None:
+    chance = np.random.default_rng(1)
+    strays = [("unassigned_read", "0000:01:00.0", 0, int(a), 0) for a in chance.integers(0, 0xEFFFFFFF, 1000)]
+    events = folded(frame_of([(strays, 1), ([("unassigned_read", "0000:01:00.0", 0, 0xF0000010, 0)], 1)])).events
+    assert events["address"].to_list()[-1] == 0xF0000010
+    assert events.height < 100
 
 
 def test_a_quirk_s_answer_stays_with_its_access() -> None:
