@@ -15,6 +15,7 @@ from quirkfinder.miners.accesses import Accesses, Flags, distinct
 from quirkfinder.miners.claims import Scene
 from quirkfinder.miners.information import information_of
 from quirkfinder.miners.registers import Registers
+from quirkfinder.miners.written import NEVER, GuestWrites, guest_writes
 
 _SHIFTS = (8, 12, 16, 20, 24, 32)
 #: bits a whole address must prove to stand on its own; below, something has to speak for it
@@ -26,6 +27,7 @@ _VGA_STANDARD = frozenset([*range(0x3C0, 0x3C3), *range(0x3C4, 0x3CB), 0x3CC, 0x
 _MOST_VALUES = 3
 _MOST_REGISTERS = 64  # a value at more places than this is no address
 _DATA_PORT = 8  # a register with more other values than this is a port to something else
+_BESIDE = 0x100  # bytes around a register in which another one may give back what was written to it
 _FREE_BITS = 8.0  # 256 values may be compared for nothing
 
 
@@ -46,7 +48,8 @@ class Leak:
 def discover_leaks(scene: Scene, owned: Flags) -> list[Leak]:
     """Leaks among the reads that no window or mirror explains (`owned` marks those that are explained).
 
-    A round address is believed too where the guest touched addresses in the BAR's host range: it had learnt it.
+    A round address is believed too where the guest touched addresses in the BAR's host range: it had learnt it.  What
+    the guest had written before any read told it is its own, wherever it comes back.
     """
     accesses = scene.accesses
     free = np.flatnonzero(~accesses.write & ~owned)
@@ -55,10 +58,18 @@ def discover_leaks(scene: Scene, owned: Flags) -> list[Leak]:
     words = _chance(reads.take(reads.size == 2), free=0.0)
     ports = any(bar.kind == "io" for bar in scene.card.bars)
     found: dict[tuple[int, int], Leak] = {}
+    written = guest_writes(accesses)
     for bar in scene.card.bars:
         if bar.host is None or bar.host == 0 or bar.index > 5:
             continue
-        for leak in _of_bar(scene.registers, reads, bar, not ports):
+        flags = 3 if bar.kind == "io" else 15
+        own = any(bar.host in (b.guest, *(p.address for p in b.placements)) for b in scene.card.bars)
+        known_from = NEVER if own else written.known_from(bar.host, flags)
+        for leak in _of_bar(scene.registers, reads.take(reads.row < known_from), bar, not ports):
+            if leak.size == 2 and leak.rows[0] > written.word_known_from((bar.host >> leak.shift) & 0xFFFF):
+                continue
+            if own and leak.rows[0] > _written_beside(scene.registers, leak).known_from(bar.host, flags):
+                continue
             strong = leak.bits - chance >= (STRONG if leak.shift == 0 else _SHIFTED)
             weak = leak.shift == 0 and leak.bits - chance >= _WEAK
             believed = bar.index in scene.touched and leak.shift == 0 and leak.bits >= _FLAGS
@@ -73,6 +84,11 @@ def discover_leaks(scene: Scene, owned: Flags) -> list[Leak]:
                 found[leak.place, bar.index] = leak
     leaks = _one_bar_each(list(found.values()))
     return [*leaks, *_upper_halves(scene.registers, leaks)]
+
+
+def _written_beside(registers: Registers, leak: Leak) -> GuestWrites:
+    """Around the register alone: what the guest has at this address itself it may write anywhere for its own reasons."""
+    return guest_writes(registers.accesses.take(registers.inside(leak.place - _BESIDE, leak.place + _BESIDE)))
 
 
 def _chance(reads: Accesses, free: float = _FREE_BITS) -> float:
