@@ -16,8 +16,10 @@ import pytest
 import zstandard
 
 from quirkfinder import analyze
+from quirkfinder.analysis import Study, study
 from quirkfinder.findings import Finding, Findings
 from tests.conftest import CORPUS, corpus_trace, shared, shared_traces
+from tests.miners import sentences
 from tests.miners.words import words_of
 from tests.randomcards.scoring import score
 
@@ -40,14 +42,18 @@ def fingerprint(bundle: Path) -> str:
     return "/".join(digests)
 
 
-_DOCUMENTS: dict[str, Findings] = {}
+_STUDIES: dict[str, Study] = {}
+
+
+def study_of(bundle: Path) -> Study:
+    key = fingerprint(bundle)
+    if key not in _STUDIES:
+        _STUDIES[key] = study(bundle)
+    return _STUDIES[key]
 
 
 def document_of(bundle: Path) -> Findings:
-    key = fingerprint(bundle)
-    if key not in _DOCUMENTS:
-        _DOCUMENTS[key] = analyze(bundle)
-    return _DOCUMENTS[key]
+    return study_of(bundle).document
 
 
 @each_bundle
@@ -78,6 +84,14 @@ def test_the_evidence_stands_in_the_log(bundle: Path) -> None:
                 lines[evidence.input] = content_of(path).decode("utf-8", "replace").split("\n")
             assert evidence.text
             assert lines[evidence.input][evidence.line - 1].startswith(evidence.text[:200])
+
+
+@each_bundle
+def test_what_is_said_of_where_an_address_came_from_is_true(bundle: Path) -> None:
+    done = study_of(bundle)
+    for finding in done.document.findings:
+        if finding.kind in sentences.KINDS:
+            sentences.check(done.events, done.machine, finding)
 
 
 @each_bundle

@@ -1,4 +1,4 @@
-"""Addresses that belong to nobody the trace knows: host memory that is no BAR, and unmapped accesses left over.
+"""Addresses that belong to nobody the trace knows: host memory that is no BAR.
 
 A register may tell the host address of memory that was set aside for the card (stolen or reserved memory).  The guest
 then uses it, or the card itself goes on using it by DMA, where rewriting what the guest reads would not be enough.
@@ -11,18 +11,19 @@ import numpy as np
 import polars as pl
 
 from quirkfinder.card import guest_owner, host_owner
+from quirkfinder.card.model import Bar, Card, Neighbour
 from quirkfinder.events import region_name
 from quirkfinder.findings import Finding
 from quirkfinder.miners.accesses import Flags, offset_of, place_name, region_of
 from quirkfinder.miners.claims import Scene, claim, first_rows, hexadecimal
 from quirkfinder.miners.information import information_of
+from quirkfinder.miners.written import guest_writes
 
 _PAGE = 0x1000
 #: bytes behind a told address in which an access of the guest, or a fault of the card, is taken to come from it
 _GUEST_REACH, _CARD_REACH = 1 << 14, 1 << 22
 _MOST_FLAGS = 4  # bits set below the page: more are no flags
 _LEAST_BITS = 12.0
-_MOST_GROUPS = 8
 _UNASSIGNED = ("unassigned_read", "unassigned_write", "unassigned_access")
 _FAULT = "dma_fault"
 
@@ -40,10 +41,11 @@ class Told:
         return self.value & ~(_PAGE - 1)
 
 
-def foreign_findings(scene: Scene, owned: Flags) -> Iterator[Finding]:
-    """Registers that tell memory which is no BAR, and what is left of the unassigned accesses."""
+def foreign_findings(scene: Scene, owned: Flags) -> tuple[list[Finding], frozenset[int]]:
+    """Registers that tell memory which is no BAR, and the rows of the accesses that follow from them."""
     strays = _leftovers(scene)
     used: set[int] = set()
+    found: list[Finding] = []
     for told in _tellers(scene, owned):
         reach = pl.when(pl.col("event") == _FAULT).then(_CARD_REACH).otherwise(_GUEST_REACH)
         near = strays.filter((pl.col("address") >= told.base) & (pl.col("address") - told.base < reach))
@@ -54,8 +56,8 @@ def foreign_findings(scene: Scene, owned: Flags) -> Iterator[Finding]:
         # where accesses to nothing are everywhere, some lie behind any number
         if 2 * near.height > around.height and not used & set(near["row"].to_list()):
             used.update(near["row"].to_list())
-            yield _memory_leak(scene, told, near)
-    yield from _unexplained(scene, strays.filter(~pl.col("row").is_in(list(used))))
+            found.append(_memory_leak(scene, told, near))
+    return found, frozenset(used)
 
 
 def _leftovers(scene: Scene) -> pl.DataFrame:
@@ -74,9 +76,10 @@ def _leftovers(scene: Scene) -> pl.DataFrame:
 
 def _tellers(scene: Scene, owned: Flags) -> Iterator[Told]:
     """Registers worth asking: one steady, informative, page-aligned value that no BAR and no guest memory explains."""
-    if any(bar.host is None and bar.index < 6 and bar.kind != "io" for bar in scene.card.bars):
+    if not _bars_are_known(scene):
         return  # it may be the host address of a BAR that no inventory told
     registers, accesses = scene.registers, scene.accesses
+    guests = guest_writes(accesses)
     written = np.unique(accesses.place[accesses.write])
     wide = (accesses.size == 4) & ~accesses.write & ~owned & (accesses.value >= np.uint64(1 << 24))
     for place in np.setdiff1d(np.unique(accesses.place[wide]), written).tolist():
@@ -90,10 +93,24 @@ def _tellers(scene: Scene, owned: Flags) -> Iterator[Told]:
             or information_of(base, 4) < _LEAST_BITS
         ):
             continue
-        if any(bar.host_contains(base) for bar in scene.card.bars):
+        if any(bar.host_contains(base) for bar in _bars_of_the_host(scene)):
             continue
+        if guests.known_from(base, _PAGE - 1) <= int(accesses.row[at[0]]):
+            continue  # the guest's own, on its way back
         if guest_owner(scene.machine, scene.card, base, int(accesses.row[at[0]])) is None:
             yield Told(place, value, tuple(accesses.row[at].tolist()))
+
+
+def _bars_are_known(scene: Scene) -> bool:
+    """Is the host address of every memory BAR known, and of any?"""
+    bars = [bar for bar in scene.card.bars if bar.index < 6]
+    return bool(bars) and all(bar.kind == "io" or bar.host is not None for bar in bars)
+
+
+def _bars_of_the_host(scene: Scene) -> list[Bar]:
+    """The BARs of all traced cards, and of the functions beside them: theirs is another function's address."""
+    owners: tuple[Card | Neighbour, ...] = (scene.card, *scene.machine.cards, *scene.machine.neighbours)
+    return [bar for owner in owners for bar in owner.bars]
 
 
 def _memory_leak(scene: Scene, told: Told, near: pl.DataFrame) -> Finding:
@@ -132,33 +149,3 @@ def _memory_leak(scene: Scene, told: Told, near: pl.DataFrame) -> Finding:
         ),
         doubt="it would be false if the register is a number that only looks like an address",
     )
-
-
-def _unexplained(scene: Scene, strays: pl.DataFrame) -> Iterator[Finding]:
-    """Groups of accesses to nothing that no finding explains, the largest first: worth a look, and no claim."""
-    groups = (
-        strays.filter(pl.col("event") != _FAULT)
-        .group_by((pl.col("address") // (1 << 16)).alias("block"))
-        .agg(
-            pl.len().alias("count"),
-            pl.col("address").min().alias("first"),
-            pl.col("address").max().alias("last"),
-            "row",
-        )
-        .sort("count", "block", descending=[True, False])
-    )
-    for block, count, first, last, rows in groups.head(_MOST_GROUPS).iter_rows():
-        yield claim(
-            scene,
-            "unassigned-access",
-            f"0x{block << 16:x}",
-            verdict="benign",
-            confidence=0.5,
-            needs_quirk=False,
-            summary=f"{count} accesses to 0x{first:x}..0x{last:x}, where the guest has nothing and the card has no BAR",
-            parameters={"first_address": hexadecimal(first), "last_address": hexadecimal(last), "count": count},
-            evidence=scene.evidence(sorted(rows)[:4], "nothing is there"),
-            evidence_count=count,
-            reason="no read of this trace told the guest this address; firmware and drivers probe such addresses, too",
-            doubt="the address may come from a register that was not traced",
-        )

@@ -1,11 +1,12 @@
 """Accesses to addresses that nothing owns in the guest but a BAR owns on the host: the back door's victims.
 
-For each the read is looked for through which the guest had learnt the address: the last informative value before it
-that points into the BAR at or below the address.
+For each the read is looked for through which the guest had learnt the address.  Where a BAR of the guest's own lay
+there before, the guest had the address from itself.
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -15,6 +16,7 @@ from quirkfinder.events import region_name
 from quirkfinder.findings import Evidence, Finding
 from quirkfinder.miners.accesses import Ints, Words, offset_of, region_of
 from quirkfinder.miners.claims import Scene, claim, hexadecimal
+from quirkfinder.miners.provenance import NOBODY, Clues, Source, former_place
 
 _NEAR_BASE = 1 << 16  # bytes: an address this close to the base is no chance hit
 _KINDS = ("unassigned_read", "unassigned_write", "unassigned_access")
@@ -43,6 +45,7 @@ def discover_strays(scene: Scene) -> list[Stray]:
         inside = frame.filter(
             (pl.col("space") == space) & (pl.col("address") >= bar.host) & (pl.col("address") < bar.host + bar.size)
         )
+        inside = inside.filter(~pl.Series(_of_the_guest(scene, bar, space, inside), dtype=pl.Boolean))
         if inside.height:
             event = inside["event"].cast(pl.String)
             writes = int(event.str.ends_with("write").sum())
@@ -61,36 +64,49 @@ def _unassigned(events: pl.DataFrame) -> pl.DataFrame:
     return pl.concat([memory, ports]).filter(pl.col("address").is_not_null()).sort("row").collect()
 
 
+def _of_the_guest(scene: Scene, bar: Bar, space: str, inside: pl.DataFrame) -> list[bool]:
+    """Which of the accesses go to where the guest itself had a BAR before, and no read has told the address since."""
+    result = []
+    told = _rows_telling(scene, bar)
+    for row, address in inside.select("row", "address").iter_rows():
+        former = former_place(scene.machine.cards, address, row, ports=space == "io")
+        again = former is not None and bool(((told > former[2]) & (told < row)).any())
+        result.append(former is not None and not again)
+    return result
+
+
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """The read through which the guest had learnt an address: its position, and the value it told."""
+    """How the guest came to an address: the door that told it, the row of a dword that did, or neither."""
 
-    position: int
-    value: int
+    door: Finding | None
+    row: int | None
+    words: str
+    parameters: dict[str, Any] | None
+    told: tuple[Evidence, ...] = ()  # the door's own line, where it told the address in pieces
 
 
-def stray_findings(scene: Scene, strays: Sequence[Stray], doors: Sequence[Finding]) -> Iterator[Finding]:
-    """A finding for each stray; `doors` are the findings through which addresses leak."""
+def stray_findings(scene: Scene, strays: Sequence[Stray], doors: Sequence[Finding]) -> Iterator[tuple[Finding, Ints]]:
+    """A finding for each stray and its rows; `doors` are the findings through which addresses leak."""
     for stray in strays:
-        origin = _origin(scene, stray)
-        source = _owner(scene, origin, doors) if origin is not None else _teller(scene, stray, doors)
+        origin = _origin(scene, stray, doors)
         offsets = stray.addresses.astype(np.int64) - (stray.bar.host or 0)
         near = bool((offsets < max(_NEAR_BASE, (stray.bar.size or 0) >> 4)).any())
-        learnt = origin is not None or source is not None
-        if learnt or near:
-            yield _finding(scene, stray, origin, source, 0.98 if learnt else 0.8 if len(stray.rows) > 1 else 0.65)
+        if origin is not None and (origin.door is not None or origin.row is not None or near):
+            yield _finding(scene, stray, origin), stray.rows
 
 
-def _finding(scene: Scene, stray: Stray, origin: Origin | None, source: Finding | None, sure: float) -> Finding:
+def _finding(scene: Scene, stray: Stray, origin: Origin) -> Finding:
     bar, unit = stray.bar, "ports" if stray.space == "io" else "addresses"
     first, last = int(stray.addresses.min()), int(stray.addresses.max())
-    learnt = origin is not None or source is not None
+    proven = origin.door is not None
+    many = len(stray.rows) > 1 or origin.row is not None
     return claim(
         scene,
         "host-address-access",
         f"bar{bar.index}/{stray.space}",
-        verdict="confirmed" if learnt else "likely",
-        confidence=sure,
+        verdict="confirmed" if proven else "likely",
+        confidence=0.98 if proven else 0.8 if many else 0.65,
         needs_quirk=True,
         summary=(
             f"the guest touched {len(stray.rows)} unmapped {unit} that are BAR{bar.index} on the host "
@@ -103,40 +119,75 @@ def _finding(scene: Scene, stray: Stray, origin: Origin | None, source: Finding 
             "writes": stray.writes,
             "first_address": hexadecimal(first),
             "last_address": hexadecimal(last),
-            "source": source.id if source is not None else None,
+            "source": origin.door.id if origin.door is not None else None,
+            "provenance": origin.parameters,
         },
         evidence=_evidence(scene, stray, origin),
         evidence_count=len(stray.rows),
-        reason=_reason(stray, origin, source),
+        reason=_reason(stray, origin),
         doubt=(
             "it would be false if the guest had the address from elsewhere"
-            if learnt
+            if proven
             else "it would be false if the guest touched these addresses for a reason of its own"
         ),
     )
 
 
-def _reason(stray: Stray, origin: Origin | None, source: Finding | None) -> str:
+def _reason(stray: Stray, origin: Origin) -> str:
     bar = stray.bar
     guest = f"the guest has BAR{bar.index} at 0x{bar.guest:x}" if bar.guest else "the BAR is elsewhere for the guest"
+    told = f"it learnt the host address through {origin.door.id}" if origin.door is not None else ""
+    if origin.door is None and origin.row is not None:
+        told = "a register that is no finding of its own told it"
+    return f"{guest}, so these accesses reach nothing; " + "; ".join(part for part in (told, origin.words) if part)
+
+
+def _origin(scene: Scene, stray: Stray, doors: Sequence[Finding]) -> Origin | None:
+    """Where the guest had the first address from; None where it was the guest's own, written before anybody told it."""
+    first, address = int(stray.rows[0]), int(stray.addresses[0])
+    told = _rows_telling(scene, stray.bar)
+    told = told[told < first]
+    if len(told):
+        # the last one that a door explains; a register that only gives back what it was given explains nothing
+        for row in reversed(told.tolist()):
+            if (door := _owner(scene, row, doors)) is not None:
+                return _told(scene, stray, row, door)
+    teller = _teller(scene, stray, doors)
+    source = Clues(scene.events, stray.addresses[:1]).source(address, first) if stray.space == "memory" else None
+    if teller is not None:
+        base = stray.bar.host or 0
+        line = next((e for e in teller.evidence if f"BAR{stray.bar.index}" in (e.note or "")), teller.evidence[0])
+        words = f"told in pieces; 0x{address:x} is 0x{address - base:x} behind the base 0x{base:x}"
+        return Origin(teller, None, words, None, (line,))
+    if source is not None and not source.own:
+        door = _owner(scene, source.row, doors)
+        return Origin(door, source.row, source.words(scene.events), source.parameters(scene.events))
     if source is not None:
-        told = f"it learnt the host address through {source.id}"
-    elif origin is not None:
-        told = "a register told it the host address"
-    else:
-        told = "no read in this trace told it the host address"
-    return f"{guest}, so these accesses reach nothing; {told}"
+        return None
+    if len(told):
+        return _told(scene, stray, int(told[0]), None)
+    ports = "no dword that a register returned before told the base of the BAR"
+    return Origin(None, None, NOBODY if stray.space == "memory" else ports, None)
 
 
-def _origin(scene: Scene, stray: Stray) -> Origin | None:
-    """The last read before the first stray whose value points into the BAR at or below the address, flags aside."""
+def _told(scene: Scene, stray: Stray, row: int, door: Finding | None) -> Origin:
+    """The base of the BAR stood in a dword, flags aside."""
+    flags = 3 if stray.space == "io" else 15
+    at = int(np.flatnonzero(scene.accesses.row == row)[0])
+    address, value = int(stray.addresses[0]), int(scene.accesses.value[at])
+    base = value & ~flags
+    distance = (address & 0xFFFFFFFF) - base
+    source = Source(row, value, 0, base, distance, address, int(stray.rows[0]), own=False)
+    return Origin(door, row, source.words(scene.events), source.parameters(scene.events))
+
+
+def _rows_telling(scene: Scene, bar: Bar) -> Ints:
+    """The rows of reads that returned the base of the BAR as a dword, flags aside."""
+    flags = 3 if bar.kind == "io" else 15
+    base = (bar.host or 0) & 0xFFFFFFFF & ~flags
     accesses = scene.accesses
-    before = np.flatnonzero(~accesses.write & (accesses.row < int(stray.rows[0])) & (accesses.size >= 4))
-    base = stray.bar.host or 0
-    lowest = int(stray.addresses[0]) & 0xFFFFFFFF
-    values = accesses.value[before].astype(np.int64) & ~(3 if stray.space == "io" else 15)
-    hits = before[(values >= (base & 0xFFFFFFFF)) & (values <= lowest) & (values > 0xFFF)]
-    return Origin(int(hits[-1]), int(accesses.value[hits[-1]])) if len(hits) else None
+    hits = ~accesses.write & (accesses.size >= 4) & ((accesses.value & np.uint64(0xFFFFFFFF & ~flags)) == base)
+    return accesses.row[hits] if base else accesses.row[:0]
 
 
 def _teller(scene: Scene, stray: Stray, doors: Sequence[Finding]) -> Finding | None:
@@ -149,9 +200,12 @@ def _teller(scene: Scene, stray: Stray, doors: Sequence[Finding]) -> Finding | N
     return None
 
 
-def _owner(scene: Scene, origin: Origin, doors: Sequence[Finding]) -> Finding | None:
-    """The finding that owns the register the address was read from."""
-    place = int(scene.accesses.place[origin.position])
+def _owner(scene: Scene, row: int, doors: Sequence[Finding]) -> Finding | None:
+    """The finding that owns the register read at a row."""
+    at = np.flatnonzero(scene.accesses.row == row)
+    if not len(at):
+        return None
+    place = int(scene.accesses.place[at[0]])
     name, offset = region_name(region_of(place)), offset_of(place)
     return next((f for f in doors if _covers(f, name, offset)), None)
 
@@ -168,16 +222,14 @@ def _covers(finding: Finding, region: str, offset: int) -> bool:
     return start <= offset < start + size
 
 
-def _evidence(scene: Scene, stray: Stray, origin: Origin | None) -> tuple[Evidence, ...]:
+def _evidence(scene: Scene, stray: Stray, origin: Origin) -> tuple[Evidence, ...]:
     rows: list[int] = []
     notes: list[str] = []
     base, bar = stray.bar.host or 0, stray.bar.index
-    if origin is not None:
-        mask = 3 if stray.space == "io" else 15
-        distance = (int(stray.addresses[0]) & 0xFFFFFFFF) - (origin.value & ~mask)
-        rows.append(int(scene.accesses.row[origin.position]))
-        notes.append(f"tells the guest an address in the host's BAR{bar}; its first access is 0x{distance:x} behind it")
+    if origin.row is not None:
+        rows.append(origin.row)
+        notes.append(origin.words)
     for row, address in list(zip(stray.rows.tolist(), stray.addresses.tolist(), strict=True))[:6]:
         rows.append(int(row))
         notes.append(f"host BAR{bar}+0x{int(address) - base:x}: nothing is there for the guest")
-    return scene.evidence(rows, notes)
+    return origin.told + scene.evidence(rows, notes)

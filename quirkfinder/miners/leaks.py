@@ -87,7 +87,7 @@ def discover_leaks(scene: Scene, owned: Flags) -> list[Leak]:
 
 
 def _written_beside(registers: Registers, leak: Leak) -> GuestWrites:
-    """Around the register alone: what the guest has at this address itself it may write anywhere for its own reasons."""
+    """Around the register alone: what the guest has at this address itself it may write anywhere for its own ends."""
     return guest_writes(registers.accesses.take(registers.inside(leak.place - _BESIDE, leak.place + _BESIDE)))
 
 

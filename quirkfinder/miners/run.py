@@ -22,13 +22,14 @@ from quirkfinder.miners.leaks import discover_leaks
 from quirkfinder.miners.mirrors import Mirror, discover_mirrors, mirror_at, mirror_finding
 from quirkfinder.miners.registers import Registers
 from quirkfinder.miners.sinks import sink_findings
+from quirkfinder.miners.unexplained import leftovers, unexplained_findings
 from quirkfinder.miners.windows.discover import Window, discover_config_windows, discover_windows
 from quirkfinder.miners.windows.findings import window_finding
 from quirkfinder.miners.windows.targets import CONFIG_SPACE, Target
 
 _DISPLAY = 0x03
 _LOWER = (1 << 32) - 1
-_LEAST_CONFIDENCE = 0.45  # what is likelier wrong than right is not said
+_LEAST_CONFIDENCE = 0.45
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,17 +47,29 @@ def mine(events: pl.DataFrame, machine: Machine, gaps: Gaps | None = None) -> Mi
     out of it, None for nowhere.
     """
     owner = _vga_owner(machine.cards)
-    findings: list[Finding] = []
-    cards: list[Card] = []
-    for card in machine.cards:
-        scene, found = mine_card(scene_of(events, machine, card, with_vga=card is owner, gaps=gaps))
-        findings += found
-        cards.append(scene.card)
-    return Mined(tuple(findings), tuple(cards))
+    mined = [mine_card(scene_of(events, machine, card, with_vga=card is owner, gaps=gaps)) for card in machine.cards]
+    scenes = [one.scene for one in mined]
+    left = leftovers(events, frozenset(row for one in mined for row in one.explained))
+    found = [list(one.findings) for one in mined]
+    for at, finding in unexplained_findings(scenes, left):
+        found[at].append(finding)
+    return Mined(tuple(f for findings in found for f in findings), tuple(scene.card for scene in scenes))
 
 
-def mine_card(scene: Scene) -> tuple[Scene, list[Finding]]:
-    """The findings of one card, and the scene with what its doors told of the host."""
+@dataclass(frozen=True, slots=True)
+class MinedCard:
+    """One card's findings, the scene with what its doors told of the host, and the rows its findings explain.
+
+    `explained`: rows of accesses to nothing; those are no card's own, so what is left is told once for all cards.
+    """
+
+    scene: Scene
+    findings: tuple[Finding, ...]
+    explained: frozenset[int]
+
+
+def mine_card(scene: Scene) -> MinedCard:
+    """What the miners find in one card."""
     windows, mirrors = _doors(scene)
     taught = with_learnt(scene, windows, mirrors)
     if taught is not scene:  # host addresses that no inventory gave: now every door shows what it tells
@@ -70,19 +83,28 @@ def mine_card(scene: Scene) -> tuple[Scene, list[Finding]]:
     doors = [window_finding(scene, w) for w in windows] + config_window_findings(scene)
     doors += [mirror_finding(scene, m) for m in mirrors]
     doors += [leak_finding(scene, leak) for leak in leaks]
+    doors = _said(doors)
     others = [paged_finding(scene, p) for p in paged] + [alias_finding(scene, a) for a in aliases]
     registers = frozenset(place for w in windows for place in w.pair.registers)
+    used = list(stray_findings(scene, strays, doors))
+    foreign, explained = foreign_findings(scene, owned)
     found = [
         *doors,
         *others,
         *sink_findings(scene),
-        *stray_findings(scene, strays, doors),
-        *foreign_findings(scene, owned),
+        *(finding for finding, _ in used),
+        *foreign,
         *identity_findings(scene),
         *collision_findings(scene),
         *indexed_findings(scene, registers),
     ]
-    return scene, [f for f in found if f.confidence >= _LEAST_CONFIDENCE]
+    rows = (int(row) for _, at in used for row in at)
+    return MinedCard(scene, tuple(_said(found)), explained | frozenset(rows))
+
+
+def _said(findings: Sequence[Finding]) -> list[Finding]:
+    """What is likelier wrong than right is not said."""
+    return [f for f in findings if f.confidence >= _LEAST_CONFIDENCE]
 
 
 def config_window_findings(scene: Scene) -> list[Finding]:

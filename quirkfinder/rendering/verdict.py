@@ -110,7 +110,7 @@ def _consequences(claims: list[Finding]) -> list[str]:
         lines = sum(f.evidence_count for f in unexplained)
         sentences.append(
             f"{words.count(lines, 'access', 'accesses')} went to addresses where the guest has nothing, "
-            "and no host address of the card explains them."
+            "and no finding explains them."
         )
     return sentences
 

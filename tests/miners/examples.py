@@ -5,6 +5,7 @@ An example is a text file of four parts, each line of which is one of:
     rule: …                                     a negative: which rule keeps this from being a finding
     ids 1002:5b63 [1043:0350] class 030000      the card; left out, it is 1af5:0c0d without a class
     bar0 memory64 256M host 0xd0000000 guest 0xe0000000 [prefetchable]      host or guest may be `?`
+    bar0 memory32 64K host 0xd0000000 guest 0xe0000000 first 0xe1000000     until the first line the guest had it there
     config                                      the host's listing has the header, put together from ids and BARs
     config 0x50 05 00 80 00                     and these bytes from that offset on
     neighbour 0000:02:00.0 [bridge to bus 3]    another function of the host; its lines follow, indented
@@ -208,6 +209,8 @@ def _bar(words: list[str]) -> Bar:
     host, guest = (None if words[at] == "?" else int(words[at], 16) for at in (4, 6))
     size = int(words[2].rstrip("KMG")) * _UNITS[words[2].lstrip("0123456789")]
     placements = () if guest is None else (Placement(-1, guest),)
+    if "first" in words:
+        placements = (Placement(-1, int(words[words.index("first") + 1], 16)), Placement(0, guest))
     return Bar(int(words[0][3:]), kind, size, host, guest, "prefetchable" in words, placements)
 
 

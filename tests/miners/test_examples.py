@@ -10,6 +10,7 @@ import pytest
 from quirkfinder.findings import Finding, Findings, InputRecord
 from tests.conftest import shared
 from tests.miners.examples import DEVICE, FOLDER, Example, load
+from tests.miners.sentences import KINDS, check
 from tests.miners.words import words_of
 
 EXAMPLES = sorted(FOLDER.glob("*.txt"))
@@ -52,6 +53,14 @@ def test_what_is_found_can_be_traced_back(path: Path) -> None:
         assert finding.evidence_count >= len(finding.evidence)
         assert all(1 <= e.line <= len(example.rows) and e.input == 0 for e in finding.evidence)
     assert len({finding.id for finding in found}) == len(found)
+
+
+@each_example
+def test_what_is_said_of_where_an_address_came_from_is_true(path: Path) -> None:
+    example, found = mined(path)
+    for finding in found:
+        if finding.kind in KINDS:
+            check(example.events, example.machine, finding)
 
 
 @each_example

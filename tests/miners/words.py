@@ -66,7 +66,13 @@ def _stray(p: Any) -> list[str]:  # noqa: ANN401  # JSON
     source = p["source"].split("/") if p["source"] else []
     through = f" through {source[0]} {source[2]}" if source else ""
     counts = f"{p['reads']} reads {p['writes']} writes"
-    return [f"bar{p['bar']} {p['space']} {counts} {p['first_address']}-{p['last_address']}{through}"]
+    where = f"{p['first_address']}-{p['last_address']}"
+    return [f"bar{p['bar']} {p['space']} {counts} {where}{through or _provenance(p)}"]
+
+
+def _provenance(p: Any) -> str:  # noqa: ANN401  # JSON
+    told = p["provenance"]
+    return "" if told is None else f" {'written to' if told['written'] else 'told by'} {told['place']}"
 
 
 _WORDS: dict[str, Callable[[Any], list[str]]] = {
@@ -79,6 +85,6 @@ _WORDS: dict[str, Callable[[Any], list[str]]] = {
     "host-address-access": _stray,
     "identity-mapped-bar": lambda p: [f"bar{p['bar']} at {p['address']}"],
     "address-collision": lambda p: [f"guest bar{p['guest_bar']} on host bar{p['host_bar']} at {p['address']}"],
-    "unassigned-access": lambda p: [f"{p['count']} at {p['first_address']}-{p['last_address']}"],
+    "unassigned-access": lambda p: [f"{p['count']} at {p['first_address']}-{p['last_address']}{_provenance(p)}"],
     "indexed-registers": lambda p: [f"{_place(p, 'address')} {_place(p, 'data')}"],
 }

@@ -1,0 +1,153 @@
+"""Accesses to nothing that no finding explains: in groups of 64 KiB, each with where its addresses came from.
+
+They name no device, so each is told once, of the card whose dword led there, or of the first.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from quirkfinder.card.model import Bar, Card
+from quirkfinder.findings import Finding
+from quirkfinder.miners.claims import Scene, bar_words, claim, hexadecimal
+from quirkfinder.miners.provenance import LOWEST, NOBODY, Clues, Source, former_place
+
+_BLOCK = 16  # bits of an address within a group
+_MOST_GROUPS = 8
+_MOST_ADDRESSES = 4096  # of a group: more are a sweep
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Accesses to neighbouring addresses; the rows are in the order of the trace."""
+
+    key: str
+    rows: np.ndarray
+    addresses: np.ndarray
+    source: Source | None
+    #: the guest's own BAR that lay there, its card, and the row of the placement (-1: before the first event)
+    former: tuple[Card, Bar, int] | None
+
+
+def unexplained_findings(scenes: Sequence[Scene], strays: pl.DataFrame) -> Iterator[tuple[int, Finding]]:
+    """(position of the scene, finding) for what is left of the accesses to nothing: worth a look, and no claim.
+
+    `strays`: row, address of the accesses that no finding of any scene explains.
+    """
+    if not scenes or not strays.height:
+        return
+    for group in _groups(scenes[0], strays):
+        owner = _owner(scenes, group)
+        yield owner, _finding(scenes[owner], group)
+
+
+def leftovers(events: pl.DataFrame, explained: frozenset[int]) -> pl.DataFrame:
+    """row, address of the accesses to nothing that no finding explains."""
+    kinds = ("unassigned_read", "unassigned_write", "unassigned_access")
+    return (
+        events.lazy()
+        .with_row_index("row")
+        .filter(pl.col("event").is_in(kinds) & pl.col("address").is_not_null())
+        .select("row", "address")
+        .filter(~pl.col("row").is_in(list(explained)))
+        .collect()
+    )
+
+
+def _groups(scene: Scene, strays: pl.DataFrame) -> list[Group]:
+    """The largest groups, those whose source is known first, and one of all the rest."""
+    clues = Clues(scene.events, strays["address"].unique().to_numpy())
+    blocks = (
+        strays.sort("row")
+        .group_by((pl.col("address") // (1 << _BLOCK)).alias("block"))
+        .agg("row", "address")
+        .sort(pl.col("row").list.len(), "block", descending=[True, False])
+    )
+    groups = [
+        _group(scene, clues, hexadecimal(block << _BLOCK), np.array(rows), np.array(addresses, dtype=np.uint64))
+        for block, rows, addresses in blocks.iter_rows()
+    ]
+    groups.sort(key=lambda group: group.source is None and group.former is None)  # stable: then by size
+    kept, rest = groups[:_MOST_GROUPS], groups[_MOST_GROUPS:]
+    if rest:
+        rows = np.concatenate([group.rows for group in rest])
+        order = np.argsort(rows)
+        addresses = np.concatenate([group.addresses for group in rest])[order]
+        told = next((group for group in rest if group.source or group.former), rest[0])
+        kept.append(Group("others", rows[order], addresses, told.source, told.former))
+    return kept
+
+
+def _group(scene: Scene, clues: Clues, key: str, rows: np.ndarray, addresses: np.ndarray) -> Group:
+    # the last access to each address has most before it, so that none is said to come from nowhere wrongly
+    last = len(addresses) - 1 - np.unique(addresses[::-1], return_index=True)[1]
+    last = np.sort(last)[:_MOST_ADDRESSES]
+    former = source = None
+    for row, address in zip(rows[last].tolist(), addresses[last].tolist(), strict=True):
+        former = former or former_place(scene.machine.cards, address, row)
+        source = source or clues.source(address, row)
+    return Group(key, rows, addresses, source, former)
+
+
+def _owner(scenes: Sequence[Scene], group: Group) -> int:
+    """The scene of the card whose dword led there, or that lay there; else the first."""
+    name = group.former[0].name if group.former else None
+    if name is None and group.source is not None:
+        name = scenes[0].events["device"][group.source.row]
+    return next((at for at, scene in enumerate(scenes) if scene.card.name == name), 0)
+
+
+def _finding(scene: Scene, group: Group) -> Finding:
+    first, last, count = int(group.addresses.min()), int(group.addresses.max()), len(group.rows)
+    rows = [int(r) for r in group.rows[:4]]
+    notes = ["nothing is there"] * len(rows)
+    if group.former is not None and group.former[2] >= 0:
+        rows, notes = [group.former[2], *rows], [f"the guest places BAR{group.former[1].index} there", *notes]
+    elif group.source is not None and group.former is None:
+        words = group.source.words(scene.events)
+        rows, notes = [group.source.row, group.source.used, *rows], [words, "the access it led to", *notes]
+    return claim(
+        scene,
+        "unassigned-access",
+        group.key,
+        verdict="benign",
+        confidence=0.5,
+        needs_quirk=False,
+        summary=f"{count} accesses to 0x{first:x}..0x{last:x}, where the guest has nothing{_on_the_host(scene, group)}",
+        parameters={
+            "first_address": hexadecimal(first),
+            "last_address": hexadecimal(last),
+            "count": count,
+            "provenance": group.source.parameters(scene.events) if group.source and not group.former else None,
+        },
+        evidence=scene.evidence(rows, notes),
+        evidence_count=count,
+        reason=_reason(scene, group),
+        doubt="the address may come from a register that was not traced",
+    )
+
+
+def _on_the_host(scene: Scene, group: Group) -> str:
+    """What the host has there, as far as its inventory tells."""
+    owners = [(card, bar) for card in scene.machine.cards for bar in card.bars if bar.kind != "io"]
+    hit = sorted({bar.index for _, bar in owners if any(bar.host_contains(int(a)) for a in group.addresses[:64])})
+    if hit:
+        return f"; on the host part of it is {bar_words(hit)}"
+    beside = [n.address for n in scene.machine.neighbours for b in n.bars if b.host_contains(int(group.addresses[0]))]
+    if beside:
+        return f"; on the host it belongs to {beside[0]}"
+    known = all(card.bars and all(b.host is not None for b in card.bars if b.index < 6) for card in scene.machine.cards)
+    return " and no traced card has a BAR on the host" if known else "; not all of the host's addresses are known"
+
+
+def _reason(scene: Scene, group: Group) -> str:
+    if group.former is not None:
+        card, bar, _ = group.former
+        return f"the guest itself had BAR{bar.index} of {card.name} there before"
+    if group.source is not None:
+        return group.source.words(scene.events)
+    if int(group.addresses.max()) < LOWEST:
+        return "addresses below 1 MiB are the PC's own: firmware and drivers know them without being told"
+    return f"{NOBODY}; firmware and drivers probe such addresses, too"
