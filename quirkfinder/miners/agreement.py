@@ -24,6 +24,8 @@ class Agreement:
     contradictions: int  # locations where the two ways told different, informative values; two with zero count as one
     pairs: tuple[tuple[int, int], ...]  # (earlier row, reading row), the most informative first
     mapped_rows: Ints  # the mapped accesses that took part in an agreement
+    crossed: int = 0  # distinct values that were written one way and read the other
+    differing: int = 0  # locations where one way told something informative and the other anything else, zero included
 
     @property
     def holds(self) -> bool:
@@ -35,13 +37,18 @@ NOTHING = Agreement(0.0, 0, 0, 0, (), np.zeros(0, dtype=np.int64))
 _MOST_PAIRS = 64
 
 
-def agreement(direct: Accesses, mapped: Accesses, location: Ints, echo: Flags | None = None) -> Agreement:
+def agreement(
+    direct: Accesses, mapped: Accesses, location: Ints, echo: Flags | None = None, direct_echo: Flags | None = None
+) -> Agreement:
     """Check `mapped`, whose elements are claimed to reach `location` (places), against `direct` accesses to them.
 
-    `echo` marks mapped reads that prove nothing, because they return what the guest wrote there itself.  Only accesses
-    of equal size at equal location are compared: a byte read of a dword says little and costs clarity.
+    `echo` marks mapped reads that prove nothing, because they return what the guest wrote there itself; `direct_echo`
+    the same for the direct ones.  Only accesses of equal size at equal location are compared: a byte read of a dword
+    says little and costs clarity.
     """
-    direct = direct.take(np.isin(direct.place, location))
+    reached = np.isin(direct.place, location)
+    direct = direct.take(reached)
+    own = np.zeros(len(direct), np.bool_) if direct_echo is None else direct_echo[reached]
     if not len(direct) or not len(mapped):
         return NOTHING
     place = np.concatenate([direct.place, location])
@@ -50,7 +57,7 @@ def agreement(direct: Accesses, mapped: Accesses, location: Ints, echo: Flags | 
     value = np.concatenate([direct.value, mapped.value])
     write = np.concatenate([direct.write, mapped.write])
     other = np.concatenate([np.zeros(len(direct), np.bool_), np.ones(len(mapped), np.bool_)])
-    void = np.concatenate([np.zeros(len(direct), np.bool_), np.zeros(len(mapped), np.bool_) if echo is None else echo])
+    void = np.concatenate([own, np.zeros(len(mapped), np.bool_) if echo is None else echo])
     order = np.lexsort([row, size, place])
     place, row, size, value, write, other = (a[order] for a in (place, row, size, value, write, other))
     start = np.append(True, (place[1:] != place[:-1]) | (size[1:] != size[:-1]))
@@ -60,6 +67,7 @@ def agreement(direct: Accesses, mapped: Accesses, location: Ints, echo: Flags | 
     volatile = _volatile(start, value, write, other)
     against &= ~volatile
     empty = against & _telling_where_empty(value, bits, other, partner)
+    differing = against & ((bits > 0) | (bits[partner] > 0))
     against &= (bits > 0) & (bits[partner] > 0)
     agreeing = np.flatnonzero(supports)
     _, unique = np.unique(value[agreeing], return_index=True)
@@ -73,6 +81,8 @@ def agreement(direct: Accesses, mapped: Accesses, location: Ints, echo: Flags | 
         len(np.setdiff1d(place[against], place[agreeing])) + len(np.setdiff1d(place[empty], place[agreeing])) // 2,
         pairs,
         np.unique(row[taking[other[taking]]]),
+        len(np.unique(value[agreeing[write[partner[agreeing]]]])),
+        len(np.setdiff1d(place[differing], place[agreeing])),
     )
 
 
