@@ -54,6 +54,16 @@ def test_it_is_the_true_target_as_the_scorer_sees_it(truth: tuple[int, int, int,
     assert same_target(true, claimed)
 
 
+@given(true_targets(), st.integers(1, 15))
+def test_a_page_of_a_bar_is_no_wider_than_what_was_seen(truth: tuple[int, int, int, list[int]], pages: int) -> None:
+    tag, mask, _, addresses = truth
+    base = tag + (pages << 16)  # above the tag, so that no part of the tag cancels it
+    assume(base < 1 << 31)
+    found = shape(addresses, 1, base - tag, size=1 << 31)
+    claimed = {"space": "bar2", "match": found.match, "mask": found.mask, "base": found.base}
+    assert same_target({"space": "bar2", "match": tag, "mask": mask, "base": base}, claimed)
+
+
 @given(true_targets(), st.integers(0, 1000))
 def test_more_addresses_never_narrow_the_mask(truth: tuple[int, int, int, list[int]], pick: int) -> None:
     tag, _, _, addresses = truth
