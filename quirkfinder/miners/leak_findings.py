@@ -8,7 +8,8 @@ from quirkfinder.findings import Finding
 from quirkfinder.miners.accesses import offset_of, place_name, region_of
 from quirkfinder.miners.claims import Scene, claim, confidence, first_rows, hexadecimal
 from quirkfinder.miners.landing import landing_words, leaked_bars
-from quirkfinder.miners.leaks import STRONG, Leak
+from quirkfinder.miners.leak import Leak
+from quirkfinder.miners.leaks import STRONG
 
 
 def leak_finding(scene: Scene, leak: Leak) -> Finding:
@@ -18,7 +19,8 @@ def leak_finding(scene: Scene, leak: Leak) -> Finding:
     identical = bar.guest == bar.host
     sure = leak.bits >= STRONG and leak.size > 2 and not leak.other_values and (corroborated or not identical)
     whole = "the host address" if leak.shift == 0 else f"bits {leak.shift} and up of the host address"
-    ceiling = 0.99 if sure else 0.9 if corroborated and leak.size > 1 else 0.75 if leak.size > 1 else 0.6
+    many = leak.size > 1 or leak.together > 1
+    ceiling = 0.99 if sure else 0.9 if (corroborated and many) or leak.together > 2 else 0.75 if many else 0.6
     told = f"{whole} of BAR{bar.index} (0x{bar.host or 0:x})"
     leaks = leaked_bars(scene, [bar.index])
     return claim(
@@ -56,6 +58,8 @@ def _reason(bar: Bar, leak: Leak, leaks: list[dict[str, Any]]) -> str:
 
 
 def _doubt(leak: Leak) -> str:
+    if leak.together > 1:
+        return f"it would be false if the {leak.together} registers held these parts for other reasons"
     if leak.size == 1:
         return "a single byte agrees by chance once in 256 reads"
     if leak.bits < STRONG:

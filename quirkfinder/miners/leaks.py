@@ -5,7 +5,6 @@ counters hit every value sooner or later.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -14,6 +13,8 @@ from quirkfinder.events import VGA
 from quirkfinder.miners.accesses import Accesses, Flags, distinct
 from quirkfinder.miners.claims import Scene
 from quirkfinder.miners.information import information_of
+from quirkfinder.miners.leak import Leak
+from quirkfinder.miners.parts import LEAST_WORD, steady_parts, told_in_bytes, words_believed
 from quirkfinder.miners.registers import Registers
 from quirkfinder.miners.written import NEVER, GuestWrites, guest_writes
 
@@ -31,20 +32,6 @@ _BESIDE = 0x100  # bytes around a register in which another one may give back wh
 _FREE_BITS = 8.0  # 256 values may be compared for nothing
 
 
-@dataclass(frozen=True, slots=True)
-class Leak:
-    """A read of `place` returns the host address of BAR `bar` shifted right by `shift` bits."""
-
-    place: int
-    size: int
-    bar: Bar
-    shift: int
-    bits: float
-    rows: tuple[int, ...]
-    other_values: int  # distinct other values that the register told
-    swapped: bool = False  # most significant byte first
-
-
 def discover_leaks(scene: Scene, owned: Flags) -> list[Leak]:
     """Leaks among the reads that no window or mirror explains (`owned` marks those that are explained).
 
@@ -58,6 +45,8 @@ def discover_leaks(scene: Scene, owned: Flags) -> list[Leak]:
     words = _chance(reads.take(reads.size == 2), free=0.0)
     ports = any(bar.kind == "io" for bar in scene.card.bars)
     found: dict[tuple[int, int], Leak] = {}
+    short: list[Leak] = []  # words that prove too little alone
+    held = {size: steady_parts(scene.registers, reads, size) for size in (1, 2)}
     written = guest_writes(accesses)
     for bar in scene.card.bars:
         if bar.host is None or bar.host == 0 or bar.index > 5:
@@ -74,7 +63,10 @@ def discover_leaks(scene: Scene, owned: Flags) -> list[Leak]:
             weak = leak.shift == 0 and leak.bits - chance >= _WEAK
             believed = bar.index in scene.touched and leak.shift == 0 and leak.bits >= _FLAGS
             if leak.size == 2:  # sixteen bits agree by chance where many words are read
-                strong = bar.index in scene.touched or leak.bits - words >= _SHIFTED
+                if leak.place not in held[2]:
+                    continue
+                strong = leak.bits - words >= (LEAST_WORD if bar.index in scene.touched else _SHIFTED)
+                short += [] if strong else [leak]
             if leak.size == 4 and leak.shift >= 16:  # and so do the low halves of dwords
                 strong = bar.index in scene.touched or leak.bits - all_chance >= _SHIFTED
             if not (strong or weak or believed or leak.size == 1):
@@ -82,6 +74,11 @@ def discover_leaks(scene: Scene, owned: Flags) -> list[Leak]:
             known = found.get((leak.place, bar.index))
             if known is None or leak.bits > known.bits:
                 found[leak.place, bar.index] = leak
+        if known_from == NEVER:
+            for leak in told_in_bytes(held[1], bar, _VGA_STANDARD):
+                found[leak.place, bar.index] = leak
+    for leak in words_believed(short, held[2], words):
+        found.setdefault((leak.place, leak.bar.index), leak)
     leaks = _one_bar_each(list(found.values()))
     return [*leaks, *_upper_halves(scene.registers, leaks)]
 
@@ -123,7 +120,8 @@ def _of_bar(registers: Registers, reads: Accesses, bar: Bar, alone: bool) -> Ite
     for shift in _SHIFTS:
         for size in (4, 2):
             expected = (host >> shift) & ((1 << (8 * size)) - 1)
-            if information_of(expected, size) >= _SHIFTED and (size == 4 or shift == 16):
+            least = _SHIFTED if size == 4 else LEAST_WORD
+            if information_of(expected, size) >= least and (size == 4 or shift == 16):
                 hits = (reads.size == size) & (reads.value == np.uint64(expected))
                 yield from _registers(registers, reads, hits, bar, shift)
     for shift in (8,) if bar.kind == "io" else (24, 16) if alone else ():

@@ -27,8 +27,8 @@ def shape_of(addresses: Words, scale: int, delta: int, width: int, space_size: i
     """The shape for distinct `addresses` that reached `scale * v + delta`; `width` of the data register in bytes.
 
     The bits of the address that are no offset (a tag that chooses the target) are those that make the base round:
-    none, where delta is 0; the tag that delta takes away again; constant low bits below the first offset bit; or the
-    constant high bits that leave the roundest base, all of them rather than some where that is as round.
+    none, where delta is 0; the tag that delta takes away again; constant low bits below the first offset bit; or all
+    constant bits.
     """
     values = [int(v) & (_MODULUS - 1) for v in np.unique(addresses)]
     always = values[0]
@@ -53,12 +53,12 @@ def _tag(always: int, scale: int, delta: int, space_size: int) -> tuple[int, int
         if tag & ~always == 0 and base == 0:
             return tag, 0
     low = always & 3  # a selector below the offset bits
-    if low and (scale * low + delta) % _MODULUS < space_size:
-        return low, (scale * low + delta) % _MODULUS
-    tops = [always & -(1 << bit) for bit in range(32) if always >> bit & 1]
-    bases = [(tag, (scale * tag + delta) % _MODULUS) for tag in [*tops, 0]]
-    inside = [(tag, base) for tag, base in bases if base < space_size]
-    return max(inside, key=lambda pair: pair[1] & -pair[1], default=bases[0])
+    candidates = [low, always, 0] if low else [always, 0]
+    for tag in candidates:
+        base = (scale * tag + delta) % _MODULUS
+        if base < space_size:
+            return tag, base
+    return always, (scale * always + delta) % _MODULUS
 
 
 def _tags(scale: int, delta: int) -> list[int]:
