@@ -7,8 +7,9 @@ import numpy as np
 from quirkfinder.events import region_name
 from quirkfinder.findings import Finding
 from quirkfinder.miners.claims import Scene, claim, first_rows, place_name, register
+from quirkfinder.miners.information import information
 from quirkfinder.miners.windows.candidates import Pair, candidate_pairs
-from quirkfinder.miners.windows.uses import plain_uses
+from quirkfinder.miners.windows.uses import Uses, plain_uses
 
 _LEAST_INDICES = 4
 _MOST_FINDINGS = 16
@@ -27,19 +28,49 @@ def indexed_findings(scene: Scene, known: frozenset[int]) -> Iterator[Finding]:
         table = followers.get(pair.data, set()) - {pair.address, pair.data}
         if table or {pair.address, pair.data} & told or not pair.near or pair.address == pair.data:
             continue
-        uses = plain_uses(scene.registers, pair)
+        uses = _without_polls(plain_uses(scene.registers, pair))
         indices = np.unique(uses.address)
-        steady = uses.fresh.mean() if len(uses) else 0.0
-        enough = len(indices) >= _LEAST_INDICES and pair.uses >= 2 * _LEAST_INDICES and (~uses.data.write).sum() >= 2
-        if not enough or steady < 0.5:
+        chosen = int(uses.fresh.sum())  # how often an index was chosen and something done with it
+        enough = len(indices) >= _LEAST_INDICES and chosen >= 2 * _LEAST_INDICES and (~uses.data.write).sum() >= 2
+        if not enough or uses.fresh.mean() < 0.5:
             continue
         told.update((pair.address, pair.data))
-        yield _finding(scene, pair, len(indices), first_rows(uses.data.row, 3))
+        yield _finding(scene, pair, uses, len(indices))
         if len(told) - len(known) >= 2 * _MOST_FINDINGS:
             return
 
 
-def _finding(scene: Scene, pair: Pair, indices: int, rows: list[int]) -> Finding:
+def _without_polls(uses: Uses) -> Uses:
+    """A read that gives what the read before it gave under the same index is a poll, and counts once."""
+    data = uses.data
+    again = np.zeros(len(uses), dtype=np.bool_)
+    again[1:] = ~uses.fresh[1:] & ~data.write[1:] & ~data.write[:-1] & (data.value[1:] == data.value[:-1])
+    return uses.take(~again)
+
+
+def _seen_elsewhere(scene: Scene, pair: Pair, uses: Uses) -> tuple[int, int, int]:
+    """How many telling values came through the pair, how many config space holds, how many other registers showed."""
+    data = uses.data
+    telling = ~data.write & (information(data.value, data.size) > 0)
+    values = np.unique(data.value[telling])
+    held = np.concatenate([scene.hardware.sorted_fields[size][0] for size in (1, 2, 4)])
+    elsewhere = ~np.isin(scene.accesses.place, pair.registers)
+    others = int(np.isin(values, scene.accesses.value[elsewhere]).sum())
+    return len(values), int(np.isin(values, held).sum()), others
+
+
+def _reason(values: int, in_config: int, elsewhere: int) -> str:
+    if not values:
+        return "no value came through it by which another place could be recognised"
+    if not in_config and not elsewhere:
+        return f"none of the {values} telling values that came through it is in config space or was seen in a register"
+    found = [f"{in_config} in config space"] if in_config else []
+    found += [f"{elsewhere} in other registers"] if elsewhere else []
+    return f"of the {values} telling values that came through it {' and '.join(found)} agree, too few or in no order"
+
+
+def _finding(scene: Scene, pair: Pair, uses: Uses, indices: int) -> Finding:
+    rows = first_rows(uses.data.row, 3)
     address, data = place_name(pair.address), place_name(pair.data)
     size = scene.registers.width
     return claim(
@@ -49,14 +80,14 @@ def _finding(scene: Scene, pair: Pair, indices: int, rows: list[int]) -> Finding
         verdict="benign",
         confidence=0.8,
         needs_quirk=False,
-        summary=f"{address} indexes {data}: {indices} indices used, none reaches config space or a BAR",
+        summary=f"{address} indexes {data}: {indices} indices used, none was seen to reach config space or a BAR",
         parameters={
             "region": region_name(pair.address >> 52),
             "address": register(pair.address, size(pair.address)),
             "data": register(pair.data, size(pair.data) or size(pair.address)),
         },
         evidence=scene.evidence(rows, f"{data} with an index in {address}"),
-        evidence_count=pair.uses,
-        reason="no value that came through it is found in config space or in a BAR",
+        evidence_count=len(uses),
+        reason=_reason(*_seen_elsewhere(scene, pair, uses)),
         doubt="an index that this trace never used could still reach something",
     )

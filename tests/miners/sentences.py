@@ -4,6 +4,7 @@ import polars as pl
 
 from quirkfinder.card.model import Machine
 from quirkfinder.findings import Finding
+from quirkfinder.miners.information import information_of
 
 RETURNED = ("region_read", "vga_read", "rom_read", "config_read", "quirk_read")
 GIVEN = ("region_write", "vga_write", "config_write", "quirk_write")
@@ -77,3 +78,27 @@ def _check_sum(events: pl.DataFrame, finding: Finding, told: dict[str, str | int
     words = f"{told['place']} returned it before" if not told["written"] else f"wrote it to {told['place']}"
     assert words in finding.reason
     assert f"0x{value:x}" in finding.reason
+
+
+def check_indexed(events: pl.DataFrame, machine: Machine, finding: Finding) -> None:
+    """What is said of the values behind an index: none in a register or in config space, or how many."""
+    region = int(finding.parameters["region"].removeprefix("bar"))
+    address, data = (int(finding.parameters[name]["offset"], 16) for name in ("address", "data"))
+    mine = pl.col("region").eq(region) & pl.col("address").is_in([address, data])
+    accesses = events.filter(pl.col("event").cast(pl.String).str.starts_with("region_"))
+    through = accesses.filter(
+        pl.col("region").eq(region) & pl.col("address").eq(data) & pl.col("event").cast(pl.String).eq("region_read")
+    )
+    values = {v for v, size in through.select("value", "size").iter_rows() if information_of(v, size)}
+    beside = set(accesses.filter(~mine)["value"].to_list())
+    if "none of the" in finding.reason:
+        assert f"none of the {len(values)} telling values" in finding.reason
+        assert not values & beside
+        for card in machine.cards:
+            held = card.host_config
+            words = {held.read(at, size) for size in (1, 2, 4) for at in range(0, held.size, size)}
+            assert not values & words
+    elif "other registers" in finding.reason:
+        assert f"{len(values & beside)} in other registers" in finding.reason
+    elif "no value" in finding.reason:
+        assert not values

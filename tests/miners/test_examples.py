@@ -10,7 +10,7 @@ import pytest
 from quirkfinder.findings import Finding, Findings, InputRecord
 from tests.conftest import shared
 from tests.miners.examples import DEVICE, FOLDER, Example, load
-from tests.miners.sentences import KINDS, check
+from tests.miners.sentences import KINDS, check, check_indexed
 from tests.miners.words import words_of
 
 EXAMPLES = sorted(FOLDER.glob("*.txt"))
@@ -56,11 +56,13 @@ def test_what_is_found_can_be_traced_back(path: Path) -> None:
 
 
 @each_example
-def test_what_is_said_of_where_an_address_came_from_is_true(path: Path) -> None:
+def test_what_is_said_of_addresses_and_indices_is_true(path: Path) -> None:
     example, found = mined(path)
     for finding in found:
         if finding.kind in KINDS:
             check(example.events, example.machine, finding)
+        if finding.kind == "indexed-registers":
+            check_indexed(example.events, example.machine, finding)
 
 
 @each_example
