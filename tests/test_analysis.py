@@ -222,6 +222,21 @@ def test_a_wireless_card_is_told_the_guests_message_at_thirteen_places() -> None
     assert found[0].parameters["data_distance"] == distance
 
 
+def test_a_mail_with_both_listings_shows_the_accidents_and_the_hole() -> None:
+    """The guest's listing stands below the host's in one file, and only mapped regions name the device."""
+    truth, document = known_of("006"), analyze(excerpt("006"))
+    same = [f.parameters for f in document.findings if f.kind == "identity-mapped-bar"]
+    assert [(p["bar"], p["address"], p["size"]) for p in same] == [(4, "0xf9000000", "0x1000000")]
+    assert truth["identity_mapped_bar"]["guest"] == same[0]["address"]
+    collisions = {(f.parameters["guest_bar"], f.parameters["host_bar"]) for f in document.findings[1:]}
+    assert collisions == {(2, 0), (3, 0)}
+    holes = [p.problem for p in document.capture if "left out of what is mapped" in p.problem]
+    assert len(holes) == 1
+    first, last = truth["hole"]["offset"].split("-")
+    assert f"BAR {truth['hole']['bar']} {first} to 0x{last.removeprefix('0x')}" in holes[0]
+    assert "MSI-X" in holes[0]
+
+
 def test_a_network_chip_opens_a_window_to_its_interrupt_table() -> None:
     truth, (found,) = known_of("002"), claimed(excerpt("002"))
     p = found.parameters

@@ -151,7 +151,7 @@ def _heard(sources: Sources, index: int, size: int, told: set[int | None]) -> tu
     confirmed = [s for s in candidates if s.address in told]
     if len(confirmed) == 1:
         return confirmed[0].placements
-    if candidates:
+    if candidates and not told:
         places = ", ".join(f"0x{s.address:x}" for s in candidates[:4])
         sources.notes.append(
             f"{sources.draft.name}: BAR{index} may lie at {places} in the guest: the log has no config accesses to"

@@ -31,6 +31,7 @@ class Draft:
     config: ConfigSpace
     placements: dict[int, list[Placement]]
     emulated: set[int] = field(default_factory=set)  # config offsets of ids that QEMU replaced
+    begun: frozenset[int] = frozenset()  # guest addresses at which memory or a mapped BAR was seen to begin
     relocated: bool = False  # QEMU moved the MSI-X table: a BAR is larger for the guest than on the host
 
     @property
@@ -59,6 +60,7 @@ class Draft:
             sizes,
             {i: k for i, k in self.header.kinds.items() if i != ROM and not self.header.is_upper(i)},
             {i: a for i in _BARS if (a := self.last_address(i)) is not None},
+            self.begun,
         )
 
     def last_address(self, index: int) -> int | None:
@@ -69,10 +71,11 @@ class Draft:
 def read_drafts(events: pl.DataFrame) -> tuple[list[Draft], list[Row]]:
     """All devices of the log in the order of their first event, and all map events of the log."""
     names, nameless = extraction.device_names(events)
-    keys: list[str | None] = list(names)
-    if nameless and len(names) != 1:
-        keys.append(None)
     map_rows, header_rows = extraction.map_rows(events), extraction.header_rows(events)
+    mapped = extraction.mapped_sizes(map_rows)
+    keys: list[str | None] = [*names, *(name for name in mapped if name not in names)]
+    if nameless and len(keys) != 1:
+        keys.append(None)
     by_device: dict[str | None, list[Row]] = defaultdict(list)
     for row in map_rows:
         by_device[row.device].append(row)
@@ -85,13 +88,19 @@ def read_drafts(events: pl.DataFrame) -> tuple[list[Draft], list[Row]]:
         alone = len(keys) == 1
         mine = sorted([*by_device[key], *machine_resets], key=lambda r: r.row) if key is not None else by_device[None]
         accesses = [*config[key], *(config[None] if alone and key is not None else [])]
-        drafts.append(_draft(events, key, mine, accesses))
+        drafts.append(_draft(events, key, mine, accesses, mapped.get(key or "", {})))
+    begun = frozenset(row.address for row in map_rows if row.event == "listener_add" and row.address is not None)
+    for draft in drafts:
+        draft.begun = begun
     _follow_bar_maps(events, drafts, [row for row in map_rows if row.event in ("bar_map", "bar_unmap")])
     return drafts, map_rows
 
 
-def _draft(events: pl.DataFrame, key: str | None, rows: list[Row], accesses: list[Row]) -> Draft:
-    sizes: dict[int, int] = {}
+def _draft(
+    events: pl.DataFrame, key: str | None, rows: list[Row], accesses: list[Row], mapped: dict[int, int]
+) -> Draft:
+    setups = any(row.event == "region_setup" for row in rows)
+    sizes: dict[int, int] = {} if setups or accesses else dict(mapped)
     for row in rows:
         if row.event == "region_setup" and row.region is not None and row.value is not None:
             sizes[row.region] = row.value

@@ -141,15 +141,23 @@ def is_guest_listing(function: Function, traits: Sequence[Traits], rivals: Seque
     """
     bars = {i: b for i, b in function.bars().items() if i < 6 and b.address is not None}
     for device in traits:
-        if function.address == device.address or len(bars) < 2 or not device.guest:
+        if function.address == device.address or len(bars) < 2 or not (device.guest or device.begun):
             continue
-        if any(device.guest.get(index) != bar.address for index, bar in bars.items()):
+        if not _shows_guest(device, bars):
             continue
         if fit(device, function.identity, function.bars())[1]:
             continue
         if any(f is not function and (f.address == device.address or fits(device, f)) for f in rivals):
             return device
     return None
+
+
+def _shows_guest(device: Traits, bars: dict[int, InventoryBar]) -> bool:
+    """Are these the addresses that the guest gave the BARs, or, where that is not known, those that began there?"""
+    if device.guest:
+        return all(device.guest.get(index) == bar.address for index, bar in bars.items())
+    sized = all(device.sizes.get(index) == bar.size for index, bar in bars.items())
+    return sized and all(bar.address in device.begun for bar in bars.values() if bar.kind != "io")
 
 
 def guest_spans(facts: Sequence[Facts], space: str) -> tuple[Span, ...]:

@@ -25,6 +25,7 @@ class Traits:
     sizes: dict[int, int]  # bytes of regions 0..5 as VFIO reports them; 0: there is none
     kinds: dict[int, BarKind] = field(default_factory=dict)
     guest: dict[int, int] = field(default_factory=dict)  # last guest address of every BAR
+    begun: frozenset[int] = frozenset()  # guest addresses at which memory or a mapped BAR was seen to begin
 
     @property
     def address(self) -> str | None:

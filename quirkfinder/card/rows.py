@@ -3,6 +3,7 @@
 A `row` is the index of an event in the frame.
 """
 
+import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -13,6 +14,7 @@ from quirkfinder.events import ACCESSES, EVENTS
 
 #: Named like this where the log names no device (debug prints of QEMU 1.3 and 1.4).
 UNNAMED = "unnamed"
+_MAPPED_REGION = re.compile(r"(?P<device>.+?) (?:base )?BAR (?P<bar>[0-5]) mmaps\[\d+\]")
 #: Map and device events that the card is built from; the frequent ones (interrupts, vectors) are not among them.
 PLACES = (
     "region_setup",
@@ -140,6 +142,21 @@ def device_names(events: pl.DataFrame) -> tuple[list[str], bool]:
     nameless = kinds(("region_read", "region_write", *CONFIG_ACCESSES)) & pl.col("device").is_null()
     any_nameless = events.lazy().select(nameless.any()).collect().item()
     return first["device"].cast(pl.String).to_list(), bool(any_nameless)
+
+
+def mapped_sizes(rows: Iterable[Row]) -> dict[str, dict[int, int]]:
+    """By device and BAR the least size that a power of two has room for, from the parts that VFIO mapped.
+
+    Such lines name the device in the region's name (`0000:84:00.0 BAR 0 mmaps[0]`), and may be all that is traced.
+    """
+    found: dict[str, dict[int, int]] = {}
+    for row in rows:
+        match = _MAPPED_REGION.fullmatch(row.detail or "") if row.event == "region_mmap" else None
+        if match is not None and row.value is not None:
+            sizes = found.setdefault(match["device"], {})
+            bar = int(match["bar"])
+            sizes[bar] = max(sizes.get(bar, 0), 1 << row.value.bit_length())
+    return found
 
 
 def quiet(events: pl.DataFrame, first: int, last: int) -> bool:

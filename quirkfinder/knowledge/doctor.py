@@ -18,6 +18,7 @@ from quirkfinder.knowledge import advice
 from quirkfinder.knowledge.activity import Activity, quirk_activity
 from quirkfinder.knowledge.command_line import CommandLine, read_command_line
 from quirkfinder.knowledge.distortion import distortions
+from quirkfinder.knowledge.holes import holes
 from quirkfinder.knowledge.inference import infer_version
 from quirkfinder.knowledge.mapping import MAPPABLE, mapped_spans, region_flags
 from quirkfinder.knowledge.versions import Version, VersionRange
@@ -93,6 +94,7 @@ def examine(
         _guest_inventory,
         _contradictions,
         _msix_tables,
+        _holes,
         _no_clock,
     )
     problems = [problem for check in checks for problem in check(log)] if len(events) else [_empty(log)]
@@ -313,6 +315,18 @@ def _msix_tables(log: Log) -> Iterator[CaptureProblem]:
             f"accesses to MSI-X tables are answered by QEMU and not logged ({', '.join(tables)})",
             advice.table_tracing(log.version),
         )
+
+
+def _holes(log: Log) -> Iterator[CaptureProblem]:
+    for card in log.machine.cards:
+        for hole in holes(card, log.events):
+            lines = " and ".join(str(line) for line in hole.lines[:4])
+            table = "" if card.msix is not None and card.msix.table_bar is not None else ", most likely the MSI-X table"
+            yield CaptureProblem(
+                f"{card.name}: BAR {hole.bar} {hole.first:#x} to {hole.last:#x} is left out of what is mapped (lines"
+                f" {lines}): QEMU answers there itself{table}, and accesses to it are not logged",
+                advice.table_tracing(log.version),
+            )
 
 
 def _table(card: Card) -> str:

@@ -80,6 +80,41 @@ def test_the_chipset_is_no_bar() -> None:
     assert [b.guest for b in card_of(log).bars] == [None, None]
 
 
+def mapped_log(last: int = 0xFFF) -> Log:
+    """Nothing but what VFIO mapped, and where the guest has it."""
+    log = Log()
+    for bar, end in ((0, 0xFFFFFF), (2, last), (4, 0xFFFFFF)):
+        log.event("region_mmap", address=0, value=end, detail=f"{DEVICE} BAR {bar} mmaps[0]")
+    for first, end in ((0xF8000000, 0xF8FFFFFF), (0xFA000000, 0xFA000FFF), (0xF9000000, 0xF9FFFFFF)):
+        log.event("listener_add", address=first, value=end)
+    return log
+
+
+LSPCI_OF_GUEST = """\
+06:00.0 Network controller [0280]: Device [1af5:0c0d]
+\tRegion 0: Memory at f8000000 (64-bit, non-prefetchable) [size=16M]
+\tRegion 2: Memory at fa000000 (32-bit, non-prefetchable) [size=4K]
+\tRegion 4: Memory at f9000000 (64-bit, non-prefetchable) [size=16M]
+"""
+
+
+def test_mapped_regions_alone_make_a_device() -> None:
+    (card,) = build_machine(mapped_log().frame(), []).cards
+    assert card.name == DEVICE
+    assert {bar.index: bar.size for bar in card.bars} == {0: 0x1000000, 2: 0x1000, 4: 0x1000000}
+
+
+def test_the_only_function_of_equal_sizes_is_the_device() -> None:
+    (card,) = build_machine(mapped_log().frame(), [listing(LSPCI_OF_GUEST, "guest")]).cards
+    assert {bar.index: bar.guest for bar in card.bars} == {0: 0xF8000000, 2: 0xFA000000, 4: 0xF9000000}
+
+
+def test_a_function_of_other_sizes_is_not_the_device() -> None:
+    (card,) = build_machine(mapped_log(last=0x1FFF).frame(), [listing(LSPCI_OF_GUEST, "guest")]).cards
+    assert {bar.index: bar.size for bar in card.bars} == {0: 0x1000000, 2: 0x2000, 4: 0x1000000}
+    assert [bar.guest for bar in card.bars if bar.index == 2] == [None]
+
+
 def test_two_candidates_are_a_note_and_a_listing_decides() -> None:
     log = Log()
     log.setup({2: 0x80000})

@@ -47,6 +47,39 @@ def test_a_good_capture_has_no_problem() -> None:
     assert examine(*ALL_GOOD) == []
 
 
+MAPPED = f"""\
+1.000000 vfio_region_mmap Region {DEVICE} BAR 2 mmaps[0] [0x0 - 0x5fff]
+1.000000 vfio_region_mmap Region {DEVICE} BAR 2 mmaps[1] [0x8000 - 0x1ffff]"""
+PARTS = (Span(0, 0x5FFF, "mapped"), Span(0x8000, 0x1FFFF, "mapped"))
+
+
+def cut(parts: tuple[Span, ...] = PARTS, msix: MsixCapability | None = None) -> Card:
+    """The card with BAR2 mapped in parts."""
+    plain = card()
+    bars = tuple(replace(bar, mapped=parts) if bar.index == 2 else bar for bar in plain.bars)
+    return replace(plain, bars=bars, msix=msix)
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        (
+            cut(),
+            "BAR 2 0x6000 to 0x7fff is left out of what is mapped (lines 1 and 2): QEMU answers there itself, most",
+        ),
+        (cut(msix=MsixCapability(0x50, 2, 0x6000, 32)), ""),  # known, and said elsewhere
+        (cut(msix=MsixCapability(0x50, 4, 0x0, 32)), "QEMU answers there itself, and accesses"),
+        (cut((PARTS[0], Span(0x6800, 0x1FFFF, "mapped"))), ""),  # nothing is mapped by less than a page
+        (cut((Span(0, 0xFFF, "mapped"), Span(0x1A000, 0x1FFFF, "mapped"))), ""),  # larger than any table
+        (cut(PARTS[:1]), ""),
+    ],
+)
+def test_a_hole_in_a_mapped_bar(given: Card, words: str) -> None:
+    problems = [p.problem for p in found(events(MAPPED), given) if "left out of what is mapped" in p.problem]
+    assert len(problems) == bool(words)
+    assert all(words in problem for problem in problems)
+
+
 def test_nothing_at_all() -> None:
     assert [p.problem for p in found(frame([]))] == ["no line of the log is an event of a passed-through device"]
 
