@@ -9,11 +9,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from quirkfinder.miners.accesses import Accesses, Flags, Ints
+from quirkfinder.miners.information import information_of
 
 NEVER = np.iinfo(np.int64).max
 _UNITS = (8, 12, 16)  # addresses are written in units of 256 bytes, of pages, of 64 KiB
 _LEAST_UNITS = 0x1000  # a number of units below this may be any number
 _WORD = 0xFFFF
+_TELLING = 12.0  # bits: in another unit or byte order a number has to be as telling as an address
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +54,17 @@ def first_row(accesses: Accesses, address: int, flags: int) -> int:
         return int(NEVER)
     kept = np.uint64(0xFFFFFFFF & ~flags)
     dword = accesses.size == 4
-    swapped = accesses.value.astype(">u4").view("<u4").astype(np.uint64)
-    shown: Flags = dword & (((accesses.value & kept) == base) | ((swapped & kept) == base))
+    shown: Flags = dword & ((accesses.value & kept) == base)
+    swapped = int.from_bytes(base.to_bytes(4, "little"), "big")
+    if information_of(swapped, 4) >= _TELLING:  # a round address is a small number the other way round
+        backwards = accesses.value.astype(">u4").view("<u4").astype(np.uint64)
+        shown |= dword & ((backwards & kept) == base)
     for unit in _UNITS:
         units = base >> unit
-        if units << unit == base and units >= _LEAST_UNITS:
+        if units << unit == base and units >= _LEAST_UNITS and information_of(units, 4) >= _TELLING:
             shown |= (accesses.size >= 2) & (accesses.value == np.uint64(units))
-    return min(_first(accesses.row, shown), *(_in_parts(accesses, base, kept, part) for part in (2, 1)))
+    parts = [size for size in (2, 1) if sum(bool(base >> (8 * at) & 0xFF) for at in range(4)) > 1]
+    return min([_first(accesses.row, shown), *(_in_parts(accesses, base, kept, part) for part in parts)])
 
 
 def _in_parts(accesses: Accesses, base: int, kept: np.uint64, size: int) -> int:
