@@ -24,6 +24,7 @@ _PAGE = 0x1000
 _GUEST_REACH, _CARD_REACH = 1 << 14, 1 << 22
 _MOST_FLAGS = 4  # bits set below the page: more are no flags
 _LEAST_BITS = 12.0
+_CHIPSET = 0xFEC00000  # from here to 4 GiB lie interrupt controllers, timers and firmware of every PC
 _UNASSIGNED = ("unassigned_read", "unassigned_write", "unassigned_access")
 _FAULT = "dma_fault"
 
@@ -93,7 +94,7 @@ def _tellers(scene: Scene, owned: Flags) -> Iterator[Told]:
             or information_of(base, 4) < _LEAST_BITS
         ):
             continue
-        if any(bar.host_contains(base) for bar in _bars_of_the_host(scene)):
+        if _CHIPSET <= base <= 0xFFFFFFFF or any(bar.host_contains(base) for bar in _bars_of_the_host(scene)):
             continue
         if guests.known_from(base, _PAGE - 1) <= int(accesses.row[at[0]]):
             continue  # the guest's own, on its way back

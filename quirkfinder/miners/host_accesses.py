@@ -19,6 +19,7 @@ from quirkfinder.miners.claims import Scene, claim, hexadecimal
 from quirkfinder.miners.provenance import NOBODY, Clues, Source, former_place
 
 _NEAR_BASE = 1 << 16  # bytes: an address this close to the base is no chance hit
+_AROUND, _AROUND_PORTS = 1 << 22, 1 << 8  # bytes on either side of a BAR that are looked at for a sweep
 _KINDS = ("unassigned_read", "unassigned_write", "unassigned_access")
 
 
@@ -32,6 +33,8 @@ class Stray:
     addresses: Words
     reads: int
     writes: int
+    #: accesses to nothing are as frequent all around: a sweep over the addresses, which meets the BAR as well
+    swept: bool = False
 
 
 def discover_strays(scene: Scene) -> list[Stray]:
@@ -50,7 +53,9 @@ def discover_strays(scene: Scene) -> list[Stray]:
             event = inside["event"].cast(pl.String)
             writes = int(event.str.ends_with("write").sum())
             rows = inside["row"].cast(pl.Int64).to_numpy()
-            found.append(Stray(bar, space, rows, inside["address"].to_numpy(), inside.height - writes, writes))
+            addresses = inside["address"].to_numpy()
+            swept = _is_swept(frame.filter(pl.col("space") == space), bar, inside.height)
+            found.append(Stray(bar, space, rows, addresses, inside.height - writes, writes, swept))
     return found
 
 
@@ -62,6 +67,15 @@ def _unassigned(events: pl.DataFrame) -> pl.DataFrame:
         pl.col("event").is_in(["memory_read", "memory_write"]) & (pl.col("detail").cast(pl.String) == "io")
     ).with_columns(pl.lit("io").alias("space"))
     return pl.concat([memory, ports]).filter(pl.col("address").is_not_null()).sort("row").collect()
+
+
+def _is_swept(strays: pl.DataFrame, bar: Bar, inside: int) -> bool:
+    """Do as many accesses to nothing lie around the BAR, and on both sides of it?"""
+    base, size = bar.host or 0, bar.size or 0
+    reach = _AROUND_PORTS if bar.kind == "io" else max(_AROUND, size)
+    below = strays.filter((pl.col("address") >= base - min(base, reach)) & (pl.col("address") < base)).height
+    behind = strays.filter((pl.col("address") >= base + size) & (pl.col("address") < base + size + reach)).height
+    return min(below, behind) > 0 and below + behind >= inside
 
 
 def _of_the_guest(scene: Scene, bar: Bar, space: str, inside: pl.DataFrame) -> list[bool]:
@@ -92,7 +106,8 @@ def stray_findings(scene: Scene, strays: Sequence[Stray], doors: Sequence[Findin
         origin = _origin(scene, stray, doors)
         offsets = stray.addresses.astype(np.int64) - (stray.bar.host or 0)
         near = bool((offsets < max(_NEAR_BASE, (stray.bar.size or 0) >> 4)).any())
-        if origin is not None and (origin.door is not None or origin.row is not None or near):
+        near = near and not stray.swept
+        if origin is not None and (origin.door is not None or (origin.row is not None and not stray.swept) or near):
             yield _finding(scene, stray, origin), stray.rows
 
 

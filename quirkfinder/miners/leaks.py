@@ -26,7 +26,7 @@ _FLAGS = 6.0  # a bit or two at the top is a flag, whatever else agrees
 #: reads of these VGA ports have a meaning of their own (IBM VGA); 0x3b4.. are their monochrome twins
 _VGA_STANDARD = frozenset([*range(0x3C0, 0x3C3), *range(0x3C4, 0x3CB), 0x3CC, 0x3CE, 0x3CF, 0x3D4, 0x3D5, 0x3DA])
 _MOST_VALUES = 3
-_MOST_REGISTERS = 64  # a value at more places than this is no address
+_MOST_REGISTERS = 8  # a value at more places than this is no address
 _DATA_PORT = 8  # a register with more other values than this is a port to something else
 _BESIDE = 0x100  # bytes around a register in which another one may give back what was written to it
 _FREE_BITS = 8.0  # 256 values may be compared for nothing
@@ -48,9 +48,13 @@ def discover_leaks(scene: Scene, owned: Flags) -> list[Leak]:
     short: list[Leak] = []  # words that prove too little alone
     held = {size: steady_parts(scene.registers, reads, size) for size in (1, 2)}
     written = guest_writes(accesses)
+    settings = frozenset(np.unique(accesses.place[accesses.write]).tolist())
+    masks = {-bar.size & 0xFFFFFFFF for bar in scene.card.bars if bar.size}
     for bar in scene.card.bars:
         if bar.host is None or bar.host == 0 or bar.index > 5:
             continue
+        if bar.host & 0xFFFFFFFF in masks and bar.index not in scene.touched:
+            continue  # a register that tells the size of a BAR, as a sizing probe does, looks the same
         flags = 3 if bar.kind == "io" else 15
         own = any(bar.host in (b.guest, *(p.address for p in b.placements)) for b in scene.card.bars)
         known_from = NEVER if own else written.known_from(bar.host, flags)
@@ -70,6 +74,8 @@ def discover_leaks(scene: Scene, owned: Flags) -> list[Leak]:
             if leak.size == 4 and leak.shift >= 16:  # and so do the low halves of dwords
                 strong = bar.index in scene.touched or leak.bits - all_chance >= _SHIFTED
             if not (strong or weak or believed or leak.size == 1):
+                continue
+            if not believed and leak.bits < STRONG and leak.place in settings:
                 continue
             known = found.get((leak.place, bar.index))
             if known is None or leak.bits > known.bits:
@@ -138,7 +144,8 @@ def _registers(
     """The places among `hits`, less those that the guest filled itself and those that tell many values."""
     accesses = registers.accesses
     rows_hit = reads.row[hits]
-    for place in np.unique(reads.place[hits]).tolist()[:_MOST_REGISTERS]:
+    places = np.unique(reads.place[hits])
+    for place in places.tolist() if len(places) <= _MOST_REGISTERS else []:
         at = registers.at(place)
         here = at[np.isin(accesses.row[at], rows_hit) & ~accesses.write[at]]
         first = int(here[0])

@@ -77,7 +77,7 @@ def mine_card(scene: Scene) -> MinedCard:
         windows, mirrors = _doors(scene)
     owned = owned_accesses(scene, windows, mirrors)
     strays = discover_strays(scene)
-    scene = replace(scene, touched=frozenset(s.bar.index for s in strays))
+    scene = replace(scene, touched=frozenset(s.bar.index for s in strays if not s.swept))
     leaks = discover_leaks(scene, owned)
     aliases, paged = discover_banks(scene, _window_accesses(scene, windows))
     doors = [window_finding(scene, w) for w in windows] + config_window_findings(scene)

@@ -15,6 +15,8 @@ NEVER = np.iinfo(np.int64).max
 _UNITS = (8, 12, 16)  # addresses are written in units of 256 bytes, of pages, of 64 KiB
 _LEAST_UNITS = 0x1000  # a number of units below this may be any number
 _WORD = 0xFFFF
+_PAGE, _ALIGNED = 0x1000, 16  # bytes; buffers and descriptors begin at multiples of 16
+_STRIDES = (1, 2, 4)  # parts side by side, or in registers twice or four times as far apart
 _TELLING = 12.0  # bits: in another unit or byte order a number has to be as telling as an address
 
 
@@ -28,9 +30,14 @@ class GuestWrites:
     def known_from(self, address: int, flags: int) -> int:
         """The row of the write from which on the guest knew `address` by itself; `NEVER` where a read told it before.
 
-        `flags`: the low bits that do not matter.
+        `flags`: the low bits that do not matter.  The beginning of a page is known from a buffer in it, too.
         """
         wrote = first_row(self.writes, address, flags)
+        if address % _PAGE == 0:
+            value = self.writes.value
+            page = (value & np.uint64(0xFFFFFFFF & -_PAGE)) == np.uint64(address & 0xFFFFFFFF)
+            buffer = page & (self.writes.size == 4) & (value % np.uint64(_ALIGNED) == 0)
+            wrote = min(wrote, _first(self.writes.row, buffer)) if address & 0xFFFFFFFF else wrote
         return wrote if wrote < first_row(self.reads, address, flags) else int(NEVER)
 
     def word_known_from(self, word: int) -> int:
@@ -64,18 +71,26 @@ def first_row(accesses: Accesses, address: int, flags: int) -> int:
         if units << unit == base and units >= _LEAST_UNITS and information_of(units, 4) >= _TELLING:
             shown |= (accesses.size >= 2) & (accesses.value == np.uint64(units))
     parts = [size for size in (2, 1) if sum(bool(base >> (8 * at) & 0xFF) for at in range(4)) > 1]
-    return min([_first(accesses.row, shown), *(_in_parts(accesses, base, kept, part) for part in parts)])
+    return min(
+        [
+            _first(accesses.row, shown),
+            *(_in_parts(accesses, base, kept, part, stride) for part in parts for stride in _STRIDES),
+        ]
+    )
 
 
-def _in_parts(accesses: Accesses, base: int, kept: np.uint64, size: int) -> int:
-    """The first row by which neighbouring words or bytes had shown the whole dword, the telling upper part first."""
+def _in_parts(accesses: Accesses, base: int, kept: np.uint64, size: int, stride: int) -> int:
+    """The first row by which neighbouring words or bytes had shown the whole dword, the telling upper part first.
+
+    `stride`: how many times its size lies between a part and the next.
+    """
     part = accesses.size == size
     begins: Ints | None = None
     rows: Ints = np.zeros(0, dtype=np.int64)
     for at in range(4 - size, -1, -size):
         mask = (int(kept) >> (8 * at)) & ((1 << (8 * size)) - 1)
         wanted = (base >> (8 * at)) & mask
-        places, first = _firsts(accesses, part & ((accesses.value & np.uint64(mask)) == np.uint64(wanted)), at)
+        places, first = _firsts(accesses, part & ((accesses.value & np.uint64(mask)) == np.uint64(wanted)), at * stride)
         if begins is None:
             begins, rows = places, first
         else:
