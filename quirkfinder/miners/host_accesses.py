@@ -19,7 +19,8 @@ from quirkfinder.miners.claims import Scene, claim, hexadecimal
 from quirkfinder.miners.provenance import NOBODY, Clues, Source, former_place
 
 _NEAR_BASE = 1 << 16  # bytes: an address this close to the base is no chance hit
-_AROUND, _AROUND_PORTS = 1 << 22, 1 << 8  # bytes on either side of a BAR that are looked at for a sweep
+#: least and most bytes on either side of a BAR that are looked at for a sweep
+_AROUND, _AROUND_PORTS = (1 << 16, 1 << 22), (1 << 5, 1 << 8)
 _KINDS = ("unassigned_read", "unassigned_write", "unassigned_access")
 
 
@@ -70,12 +71,13 @@ def _unassigned(events: pl.DataFrame) -> pl.DataFrame:
 
 
 def _is_swept(strays: pl.DataFrame, bar: Bar, inside: int) -> bool:
-    """Do as many accesses to nothing lie around the BAR, and on both sides of it?"""
-    base, size = bar.host or 0, bar.size or 0
-    reach = _AROUND_PORTS if bar.kind == "io" else max(_AROUND, size)
+    """Are accesses to nothing as dense around the BAR as in it, or half as dense, and on both sides of it?"""
+    base, size = bar.host or 0, bar.size or 1
+    least, most = _AROUND_PORTS if bar.kind == "io" else _AROUND
+    reach = min(max(size, least), most)
     below = strays.filter((pl.col("address") >= base - min(base, reach)) & (pl.col("address") < base)).height
     behind = strays.filter((pl.col("address") >= base + size) & (pl.col("address") < base + size + reach)).height
-    return min(below, behind) > 0 and below + behind >= inside
+    return min(below, behind) > 0 and (below + behind) * size >= inside * reach
 
 
 def _of_the_guest(scene: Scene, bar: Bar, space: str, inside: pl.DataFrame) -> list[bool]:
