@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
+from quirkfinder.card.model import Bar
 from quirkfinder.events import region_name
 from quirkfinder.findings import Finding
 from quirkfinder.miners.accesses import Accesses, Ints, place_name
@@ -22,6 +23,8 @@ _MOST_SITES = 64  # an address at more places than this is data, not a register
 _REACH = 16  # bytes after the address in which a message's data is looked for
 _VECTORS = 32
 _TELLING = 12.0
+_UNITS = (8, 16)  # addresses are told in units of 256 bytes and of 64 KiB, too
+_TELLING_UNITS, _FREE_BITS = 17.0, 6.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,19 +142,33 @@ def _bar_sinks(scene: Scene, writes: Accesses, region: int) -> Iterator[Finding]
         if information_of(guest & 0xFFFFFFFF, 4) < _TELLING:
             continue
         hits = np.flatnonzero((writes.value & np.uint64(0xFFFFFFF0)) == np.uint64(guest & 0xFFFFFFF0))
-        sites = np.unique(writes.offset[hits])
-        if not 0 < len(sites) <= _MOST_SITES:
-            continue
-        yield _sink(
-            scene,
-            region,
-            "guest-bar",
-            sites.tolist(),
-            False,
-            [(int(writes.row[h]), f"the guest address of BAR{bar.index}") for h in hits[:4]],
-            f"the guest tells {place_name(int(writes.place[hits[0]]))} where it has BAR{bar.index} (0x{guest:x})",
-            {"bar": bar.index, "address": hexadecimal(guest)},
-        )
+        yield from _bar_sink(scene, writes, region, bar, hits, 0)
+        for shift in _UNITS:
+            units = guest >> shift
+            # the fewer bits are left, and the more values were written, the likelier is chance
+            chance = max(0.0, float(np.log2(max(1, len(np.unique(writes.value))))) - _FREE_BITS)
+            if units >> 32 == 0 and information_of(units, 4) - chance >= _TELLING_UNITS:
+                yield from _bar_sink(
+                    scene, writes, region, bar, np.flatnonzero(writes.value == np.uint64(units)), shift
+                )
+
+
+def _bar_sink(scene: Scene, writes: Accesses, region: int, bar: Bar, hits: Ints, shift: int) -> Iterator[Finding]:
+    """The registers of one region that were given the guest address of `bar`, shifted right by `shift` bits."""
+    sites = np.unique(writes.offset[hits])
+    if not 0 < len(sites) <= _MOST_SITES:
+        return
+    told = f"0x{bar.guest or 0:x}" + (f" >> {shift}" if shift else "")
+    yield _sink(
+        scene,
+        region,
+        "guest-bar",
+        sites.tolist(),
+        False,
+        [(int(writes.row[h]), f"the guest address of BAR{bar.index}, {told}") for h in hits[:4]],
+        f"the guest tells {place_name(int(writes.place[hits[0]]))} where it has BAR{bar.index} ({told})",
+        {"bar": bar.index, "address": hexadecimal(bar.guest or 0), **({"shift": shift} if shift else {})},
+    )
 
 
 def _sink(
@@ -168,7 +185,7 @@ def _sink(
     return claim(
         scene,
         "address-sink",
-        f"{name}/{what}/0x{sites[0]:x}",
+        f"{name}/{what}{more.get('shift', '')}/0x{sites[0]:x}",
         verdict="confirmed" if sure else "likely",
         confidence=0.97 if sure else 0.7,
         needs_quirk=True,

@@ -59,7 +59,8 @@ def _leak(p: Any) -> list[str]:  # noqa: ANN401  # JSON
 
 def _sink(p: Any) -> list[str]:  # noqa: ANN401  # JSON
     of = f" bar{p['bar']}" if "bar" in p else ""
-    return [f"{p['region']} {p['what']}{of} at {' '.join(p['sites'])}"]
+    shift = f" >> {p['shift']}" if p.get("shift") else ""
+    return [f"{p['region']} {p['what']}{of}{shift} at {' '.join(p['sites'])}"]
 
 
 def _stray(p: Any) -> list[str]:  # noqa: ANN401  # JSON
