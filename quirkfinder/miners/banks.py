@@ -64,7 +64,10 @@ class Joined:
 
 
 def discover_banks(scene: Scene, owned: Flags) -> tuple[list[Alias], list[PagedWindow]]:
-    """Aliases and paged windows between different BARs; `owned` accesses belong to windows and stay out."""
+    """Aliases and paged windows; `owned` accesses belong to windows and stay out.
+
+    Inside one BAR equal tables are common, so an alias there needs values that went in one way and came out the other.
+    """
     accesses = scene.accesses
     usable = informative(accesses) & ~owned & (accesses.region < 6)
     for size in (4, 2):  # ids and addresses stand in many places for reasons of their own
@@ -85,7 +88,21 @@ def discover_banks(scene: Scene, owned: Flags) -> tuple[list[Alias], list[PagedW
             paged.append(window)  # with the bank held still, a page looks like an alias
         elif alias is not None:
             aliases.append(alias)
+    for region in regions:
+        alias = _alias(accesses, _apart(accesses, _join(accesses, usable, region, region)), region, region)
+        if alias is not None and alias.agreed.crossed >= _LEAST_VALUES and not _same_range(alias):
+            aliases.append(alias)
     return aliases, paged
+
+
+def _apart(accesses: Accesses, joined: Joined) -> Joined:
+    """Of pairs in one region those in which the second place is further up."""
+    up = accesses.offset[joined.there] > accesses.offset[joined.here]
+    return Joined(joined.here[up], joined.there[up])
+
+
+def _same_range(alias: Alias) -> bool:
+    return alias.region == alias.target and alias.target_offset < alias.offset + alias.size
 
 
 def _join(accesses: Accesses, usable: Flags, region: int, target: int) -> Joined:
@@ -131,6 +148,8 @@ def _patterns(accesses: Accesses) -> Flags:
 
 def _most_values(distance: Ints, value: Ints) -> int | None:
     """The distance that most distinct values share, if enough do."""
+    if not len(value):
+        return None
     distances, counts = np.unique(distance[distinct(distance, value)], return_counts=True)
     best = int(counts.argmax())
     return int(distances[best]) if counts[best] >= _LEAST_VALUES else None
