@@ -28,6 +28,8 @@ from quirkfinder.miners.windows.uses import (
 
 #: bits by which a richer model must beat the plain one
 _MARGIN = 16.0
+#: bits by which registers far from each other must beat neighbours
+_APART = 8.0
 #: bits that an address has to explain by moving on by itself
 _MOVING = 8.0
 #: bits that an address costs which gives now this and now that
@@ -136,7 +138,8 @@ def _better(window: Window, rival: Window) -> bool:
         return window.bits > rival.bits + _MARGIN
     richer = window.commanded + window.delayed > rival.commanded + rival.delayed
     margin = _MARGIN if richer else 0.0
-    return (window.bits - margin, window.pair.near) > (rival.bits, rival.pair.near)
+    apart = _APART * (rival.pair.near - window.pair.near)
+    return (window.bits - margin - apart, window.pair.near) > (rival.bits, rival.pair.near)
 
 
 def _models(spaces: Spaces, pair: Pair) -> Iterator[Window]:
