@@ -110,7 +110,7 @@ def _said(findings: Sequence[Finding]) -> list[Finding]:
 def config_window_findings(scene: Scene) -> list[Finding]:
     """Windows driven through two registers of config space; nothing else is looked for there."""
     own = config_accesses(scene.events, scene.machine, scene.card)
-    found = discover_config_windows(scene.registers, scene.card, scene.hardware, own)
+    found = discover_config_windows(scene.registers, scene.card, own)
     whole = replace(scene, registers=Registers(merged(scene.accesses, own))) if found else scene
     return [window_finding(whole, w) for w in found]
 

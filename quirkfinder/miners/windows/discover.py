@@ -1,21 +1,30 @@
 """From candidate pairs to windows: each data register gets the address register that explains most."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from quirkfinder.card.model import Card
+from quirkfinder.card.model import EMPTY_CONFIG, Card
 from quirkfinder.events import CONFIG
 from quirkfinder.miners.accesses import Accesses, distinct, merged, offset_of, region_of
 from quirkfinder.miners.config_evidence import config_evidence
-from quirkfinder.miners.hardware import FULL_SIZE, HardwareConfig
+from quirkfinder.miners.hardware import FULL_SIZE, HardwareConfig, hardware_config
 from quirkfinder.miners.information import information
 from quirkfinder.miners.registers import Registers
 from quirkfinder.miners.windows.candidates import Pair, candidate_pairs, telling_places
 from quirkfinder.miners.windows.interrupts import msix_target, turns_over
-from quirkfinder.miners.windows.memory import Memory, direct_memory, memory_targets
-from quirkfinder.miners.windows.targets import Reach, Target, config_targets, movements_for, total, unsteady
+from quirkfinder.miners.windows.memory import Memory, Partners, direct_memory, memory_targets, partners_of
+from quirkfinder.miners.windows.targets import (
+    Reach,
+    Target,
+    Votes,
+    config_targets,
+    config_votes,
+    movements_for,
+    total,
+    unsteady,
+)
 from quirkfinder.miners.windows.uses import (
     Uses,
     commanded_uses,
@@ -36,7 +45,6 @@ _MOVING = 8.0
 _UNSTEADY = 12.0
 #: config fields that must agree where the same registers were proven through another BAR
 _TWIN_FIELDS = 3
-_LEAST_VALUES = 3  # that a data register in config space has to tell
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,13 +86,15 @@ def discover_windows(registers: Registers, card: Card, hardware: HardwareConfig)
     return _windows(_spaces(registers, card, hardware), pairs)
 
 
-def discover_config_windows(registers: Registers, card: Card, hardware: HardwareConfig, own: Accesses) -> list[Window]:
+def discover_config_windows(registers: Registers, card: Card, own: Accesses) -> list[Window]:
     """Windows whose two registers lie in config space itself; `own`: the accesses to it, not those of `registers`."""
-    several = np.unique(own.place[own.write & (information(own.value, own.size) > 0)])
-    if not len(several) or len(np.unique(own.value[~own.write])) < _LEAST_VALUES:
+    if not own.write.any() or own.write.all():
         return []
-    pairs = [pair for pair in candidate_pairs(own) if pair.address != pair.data]
     whole = Registers(merged(registers.accesses, own))
+    # what the guest reads in config space is no evidence for what two registers of it reach
+    hardware = hardware_config(replace(card, guest_config=EMPTY_CONFIG))
+    telling = telling_places(whole.accesses, hardware)
+    pairs = [pair for pair in candidate_pairs(own, telling) if pair.near and pair.address != pair.data]
     return _windows(_spaces(whole, card, hardware), pairs) if pairs else []
 
 
@@ -159,18 +169,12 @@ def _models(spaces: Spaces, pair: Pair) -> Iterator[Window]:
         yield modes
     if pair.address != pair.data:
         late = delayed_uses(uses)
-        if _promising(late) and (targets := _moving(late, lambda r: _late(spaces, pair, late, r, plain))):
+        # late answers of BARs are looked for only where the plain reading reaches something, for the time it takes
+        if _promising(late) and (targets := _targets(spaces, pair, late, everywhere=plain is not None)):
             yield Window(pair, late, tuple(targets), delayed=True)
     if uses.data.write.any() and pair.address != pair.data:
         commanded = commanded_uses(spaces.registers, pair)
         yield from (replace(w, commanded=True) for w in _proven(spaces, pair, commanded))
-
-
-def _late(spaces: Spaces, pair: Pair, late: Uses, reaches: Sequence[Reach], plain: Window | None) -> list[Target]:
-    """What late answers come from: BARs are looked at only where the plain reading reaches something, for the time."""
-    if plain is None:
-        return list(config_targets(late, spaces.hardware, reaches))
-    return _targets_of(spaces, pair, late, reaches)
 
 
 def _proven(spaces: Spaces, pair: Pair, uses: Uses) -> Iterator[Window]:
@@ -192,27 +196,36 @@ def _window(spaces: Spaces, pair: Pair, uses: Uses) -> Window | None:
     return Window(pair, uses, tuple(targets)) if targets else None
 
 
-def _targets(spaces: Spaces, pair: Pair, uses: Uses) -> list[Target]:
-    return _moving(uses, lambda reaches: _targets_of(spaces, pair, uses, reaches))
-
-
-def _moving(uses: Uses, propose: Callable[[Sequence[Reach]], list[Target]]) -> list[Target]:
-    """The proposed targets with the address moving on in the way that explains most, or not at all."""
+def _targets(spaces: Spaces, pair: Pair, uses: Uses, *, everywhere: bool = True) -> list[Target]:
+    """What the pair reaches, the address moving on in the way that explains most, or not at all."""
+    table = _table(spaces, pair, uses) if everywhere and region_of(pair.data) != CONFIG else None
+    votes = config_votes(uses, spaces.hardware)
+    partners = partners_of(uses, spaces.memory, frozenset(pair.registers)) if everywhere else None
     best: list[Target] = []
-    for reaches in movements_for(uses):
-        targets = propose(reaches)
+    for reaches in movements_for(uses) if votes or partners else ():
+        targets = _moving(spaces, pair, uses, reaches, votes, partners, table)
         if total(targets, uses) > total(best, uses) + (_MOVING if best else 0):
             best = targets
-    return best
+    return best or ([table] if table is not None else [])
 
 
-def _targets_of(spaces: Spaces, pair: Pair, uses: Uses, reaches: Sequence[Reach]) -> list[Target]:
-    targets: list[Target] = list(config_targets(uses, spaces.hardware, reaches))
-    if region_of(pair.data) != CONFIG and (table := _table(spaces, pair, uses)) is not None:
-        targets.append(table)
+def _moving(
+    spaces: Spaces,
+    pair: Pair,
+    uses: Uses,
+    reaches: Sequence[Reach],
+    votes: Votes | None,
+    partners: Partners | None,
+    table: Target | None,
+) -> list[Target]:
+    """The targets with the address moving on in one way (`reaches`)."""
+    targets = list(config_targets(uses, spaces.hardware, reaches, votes)) if votes else []
+    targets += [table] if table is not None else []
+    if partners is None:
+        return targets
     members = [t.members for t in targets]
     explained = uses.data.row[np.concatenate(members)] if members else np.zeros(0, dtype=np.int64)
-    reached = memory_targets(uses, spaces.memory, reaches, frozenset(pair.registers))
+    reached = memory_targets(uses, spaces.memory, reaches, frozenset(pair.registers), partners)
     # what config space explains needs no mirror of it in a BAR for an explanation
     targets += [t for t in reached if len(np.setdiff1d(t.rows, explained)) and not _is_copy(uses, t, spaces.hardware)]
     return targets

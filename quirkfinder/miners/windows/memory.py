@@ -51,13 +51,27 @@ def direct_memory(registers: Registers, sizes: Mapping[int, int]) -> Memory:
     return Memory(registers, known, at, accesses.value[at], echoes)
 
 
-def memory_targets(uses: Uses, memory: Memory, reaches: Sequence[Reach], own: frozenset[int]) -> Iterator[Target]:
-    """Targets in the BARs; `own`: the window's registers, which it does not reach."""
+@dataclass(frozen=True, slots=True)
+class Partners:
+    """Uses (`index`) with a direct access (`partner`, a position) of the same value and size."""
+
+    index: Ints
+    partner: Ints
+    echo: Flags  # by use: it returns what the guest wrote there itself
+
+
+def partners_of(uses: Uses, memory: Memory, own: frozenset[int]) -> Partners | None:
+    """Every value seen both through the window and directly, if any; `own`: the registers of the window."""
     index, partner = _equal_values(uses, memory, own)
-    if not len(index):
-        return
-    place = memory.accesses.place[partner]
-    echo = _among(uses.data.row, memory.echoes)
+    return Partners(index, partner, _among(uses.data.row, memory.echoes)) if len(index) else None
+
+
+def memory_targets(
+    uses: Uses, memory: Memory, reaches: Sequence[Reach], own: frozenset[int], partners: Partners
+) -> Iterator[Target]:
+    """Targets in the BARs; `own`: the window's registers, which it does not reach."""
+    index, echo = partners.index, partners.echo
+    place = memory.accesses.place[partners.partner]
     for space in {region_of(p) for p in np.unique(place).tolist()}:
         base = place_of(space, 0)
         votes = (place >= base) & (place < place_of(space + 1, 0))

@@ -5,7 +5,7 @@ accesses since v was written (auto-increment).  `delta` is not guessed: every in
 through the data register and in a target votes for the delta that would explain it.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -69,20 +69,32 @@ class Target:
         return self.agreed.mapped_rows if self.agreed is not None else np.zeros(0, dtype=np.int64)
 
 
-def config_targets(uses: Uses, hardware: HardwareConfig, reaches: Sequence[Reach]) -> Iterator[Target]:
-    """Targets in config space, the best explained first; at most one model per window."""
+@dataclass(frozen=True, slots=True)
+class Votes:
+    """Uses (`index`) with a config offset (`field`) that holds what was read; `reads`: the uses worth a comparison."""
+
+    reads: Ints
+    index: Ints
+    field: Ints
+
+
+def config_votes(uses: Uses, hardware: HardwareConfig) -> Votes | None:
+    """What was read that config space holds, the same use of the same address once; None where it is no two fields."""
     reads = np.flatnonzero(~uses.data.write & ~uses.echo)
     index, field = _config_votes(uses, reads, hardware)
-    if len(np.unique(field)) < 2:
-        return
+    return Votes(reads, index, field) if len(np.unique(field)) >= 2 else None
+
+
+def config_targets(uses: Uses, hardware: HardwareConfig, reaches: Sequence[Reach], votes: Votes) -> list[Target]:
+    """Targets in config space, the best explained first; at most one model per window."""
     best: list[Target] = []
     for reach in reaches:
         position = reach.of(uses)
-        deltas = (field - position[index]) % MODULUS
-        targets = _config_targets_of(uses, reads, position, deltas, hardware, reach)
+        deltas = (votes.field - position[votes.index]) % MODULUS
+        targets = _config_targets_of(uses, votes.reads, position, deltas, hardware, reach)
         if total(targets, uses) > total(best, uses) + (8 if best else 0):
             best = targets
-    yield from best
+    return best
 
 
 def total(targets: Sequence[Target], uses: Uses) -> float:
