@@ -47,6 +47,13 @@ class MemoryMap:
             self.ranges.pop(row.address, None)
         return None
 
+    def touches(self, row: Row, address: int | None) -> bool:
+        """May feeding this row change whether a range holds the address?"""
+        old = self.ranges.get(row.address) if row.address is not None else None
+        if address is None or row.address is None:
+            return False
+        return row.address <= address <= (row.value or 0) or (old is not None and old.first <= address <= old.last)
+
     def covers(self, address: int) -> bool:
         """Does any range hold the address?"""
         at = self.ranges.get(address)
@@ -90,17 +97,22 @@ def visible(
     current = MemoryMap()
     found: list[Placement] = []
     pending = list(placements)
-    seen = False
+    seen = covered = False
+    asked: int | None = None  # the address that `covered` is about
     for burst in bursts(rows):
         while pending and pending[0].row <= burst[0].row:
             found.append(pending.pop(0))
             seen = False
+        meant = _meant(placements, burst[0].row)
+        touched = meant != asked
         for row in burst:
+            touched = touched or current.touches(row, meant)
             current.feed(row)
         if not found:
             continue
-        meant = _meant(placements, burst[0].row)
-        there = meant is not None and current.covers(meant)
+        if touched:
+            asked, covered = meant, meant is not None and current.covers(meant)
+        there = covered
         if there and seen and found[-1].address is None:
             gone = found[-1]
             if quiet(gone.row, burst[0].row):
