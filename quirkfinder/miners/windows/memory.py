@@ -18,6 +18,7 @@ from quirkfinder.miners.windows.uses import Uses
 _MOST_PARTNERS = 16
 _MOST_VOTES = 4_000_000
 _LEAST_VALUES = 3  # that must agree
+_USED_OFTEN = 100  # accesses to a data register
 _MANY = 6  # so many that a few places may contradict
 _STREAMED = 6  # values that must agree where one address serves them all
 
@@ -102,7 +103,7 @@ def _in_space(join: Join, memory: Memory, space: int, reaches: Sequence[Reach], 
     best: list[Target] = []
     for reach in reaches:
         position = reach.of(join.uses)
-        deltas = _ranked((join.offset - position[join.index]) % MODULUS, values)
+        deltas = _ranked((join.offset - position[join.index]) % MODULUS, values, _least_votes(join.uses))
         targets = list(_of_deltas(join, position, deltas, memory, Target(space, reach, 0, join.index, 0.0), own))
         if total(targets, join.uses) > total(best, join.uses) + (8 if best else 0):
             best = targets
@@ -161,9 +162,14 @@ def _equal_values(uses: Uses, memory: Memory, own: frozenset[int]) -> tuple[Ints
     return index[fits], partner[fits]
 
 
-def _ranked(delta: Ints, value: Ints) -> list[int]:
-    """Deltas by how many distinct values vote for them; a single value is no vote at all."""
+def _least_votes(uses: Uses) -> int:
+    """Distinct values that have to vote for a delta: of a pair in much use more may be asked, which is cheaper."""
+    return 2 if len(uses) < _USED_OFTEN else _LEAST_VALUES
+
+
+def _ranked(delta: Ints, value: Ints, least: int) -> list[int]:
+    """Deltas by how many distinct values, at least `least`, vote for them; a single value is no vote at all."""
     (voted, _), _ = count_pairs(delta, value)
     deltas, counts = np.unique(voted, return_counts=True)
     best = np.argsort(-counts, kind="stable")[:DELTAS_TRIED]
-    return [int(deltas[at]) for at in best if counts[at] >= 2]
+    return [int(deltas[at]) for at in best if counts[at] >= least]
