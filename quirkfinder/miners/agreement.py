@@ -21,16 +21,18 @@ class Agreement:
     bits: float  # information of all distinct values that agreed
     values: int  # distinct informative values that agreed
     locations: int  # distinct locations they agreed at
-    contradictions: int  # locations where the two ways told different, informative values; two with zero count as one
+    contradictions: int  # locations where the two ways told different, informative values
     pairs: tuple[tuple[int, int], ...]  # (earlier row, reading row), the most informative first
     mapped_rows: Ints  # the mapped accesses that took part in an agreement
     crossed: int = 0  # distinct values that were written one way and read the other
     differing: int = 0  # locations where one way told something informative and the other anything else, zero included
+    empty: int = 0  # locations where the mapped way told something and the direct way zero
 
     @property
     def holds(self) -> bool:
         """At least two independent values at two locations, and little against it."""
-        return self.values >= 2 and self.locations >= 2 and self.contradictions * 4 <= self.locations
+        against = self.contradictions + self.empty // 2  # zero may be a register that was filled since
+        return self.values >= 2 and self.locations >= 2 and against * 4 <= self.locations
 
 
 NOTHING = Agreement(0.0, 0, 0, 0, (), np.zeros(0, dtype=np.int64))
@@ -78,11 +80,12 @@ def agreement(
         float(bits[ranked].sum()),
         len(ranked),
         len(np.unique(place[agreeing])),
-        len(np.setdiff1d(place[against], place[agreeing])) + len(np.setdiff1d(place[empty], place[agreeing])) // 2,
+        len(np.setdiff1d(place[against], place[agreeing])),
         pairs,
         np.unique(row[taking[other[taking]]]),
         len(np.unique(value[agreeing[write[partner[agreeing]]]])),
         len(np.setdiff1d(place[differing], place[agreeing])),
+        len(np.setdiff1d(place[empty], place[agreeing])),
     )
 
 
