@@ -11,7 +11,7 @@ from quirkfinder.miners.information import informative
 from quirkfinder.miners.registers import Registers
 from quirkfinder.miners.windows.candidates import count_pairs
 from quirkfinder.miners.windows.shape import shape_of
-from quirkfinder.miners.windows.targets import DELTAS_TRIED, MODULUS, Reach, Target, total
+from quirkfinder.miners.windows.targets import DELTAS_TRIED, MODULUS, Reach, Target, odd, total
 from quirkfinder.miners.windows.uses import Uses
 
 #: direct accesses of equal value that are looked at for each use; more mean that the value is common
@@ -131,6 +131,8 @@ def _of_deltas(
             continue
         width = int(uses.data.size[members[supporting]].max())
         shape = shape_of(uses.address[members[supporting]], model.reach.scale, delta, width, size)
+        if addresses == 1 and odd(delta):
+            continue  # any word before a stream of data is as far from where the data lies as it happens to be
         if shape.base < size:
             taken |= np.isin(uses.address, uses.address[members[supporting]])  # an address goes to one place
             yield replace(model, delta=delta, members=members, bits=agreed.bits, agreed=agreed)

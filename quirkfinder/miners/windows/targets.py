@@ -108,10 +108,10 @@ def total(targets: Sequence[Target], uses: Uses) -> float:
         told = np.flatnonzero(np.isin(uses.data.row, np.concatenate(shared)))
         told = told[distinct(uses.data.value[told], uses.data.size[told])]
         bits += float(information(uses.data.value[told], uses.data.size[told]).sum())
-    return bits - _TARGET_COST * max(0, len(targets) - 1) - sum(_odd(t.delta) for t in targets)
+    return bits - _TARGET_COST * max(0, len(targets) - 1) - sum(odd(t.delta) for t in targets)
 
 
-def _odd(delta: int) -> float:
+def odd(delta: int) -> float:
     """Bits that a distance costs which is neither none nor round: it was chosen so that it fits."""
     return float(max(0, _ROUND - ((delta & -delta).bit_length() - 1))) if delta else 0.0
 
