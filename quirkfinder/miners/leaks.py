@@ -5,6 +5,7 @@ counters hit every value sooner or later.
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 
@@ -29,6 +30,7 @@ _MOST_VALUES = 3
 _MOST_REGISTERS = 8  # a value at more places than this is no address
 _DATA_PORT = 8  # a register with more other values than this is a port to something else
 _BESIDE = 0x100  # bytes around a register in which another one may give back what was written to it
+_BAR_FLAGS = 8.0  # bits that a BAR's flags prove below its base
 _FREE_BITS = 8.0  # 256 values may be compared for nothing
 
 
@@ -86,7 +88,24 @@ def discover_leaks(scene: Scene, owned: Flags) -> list[Leak]:
     for leak in words_believed(short, held[2], words):
         found.setdefault((leak.place, leak.bar.index), leak)
     leaks = _one_bar_each(list(found.values()))
-    return [*leaks, *_upper_halves(scene.registers, leaks)]
+    known_places = {(leak.place, leak.bar.index) for leak in leaks}
+    upper = [u for u in _upper_halves(scene.registers, leaks) if (u.place, u.bar.index) not in known_places]
+    return _joined([*leaks, *upper])
+
+
+def _joined(leaks: list[Leak]) -> list[Leak]:
+    """Both halves of an address that came in one access of eight bytes as one leak."""
+    upper = {(leak.place, leak.bar.index, leak.rows): leak for leak in leaks if leak.shift == 32 and leak.size == 4}
+    joined: list[Leak] = []
+    taken: set[int] = set()
+    for leak in leaks:
+        half = upper.get((leak.place + 4, leak.bar.index, leak.rows))
+        if half is not None and leak.shift == 0 and leak.size == 4 and not leak.swapped:
+            taken.add(half.place)
+            bits = leak.bits + information_of((leak.bar.host or 0) >> 32, 4)
+            leak = replace(leak, size=8, bits=bits, other_values=max(leak.other_values, half.other_values))
+        joined.append(leak)
+    return [leak for leak in joined if leak.place not in taken or leak.shift != 32]
 
 
 def _written_beside(registers: Registers, leak: Leak) -> GuestWrites:
@@ -156,9 +175,20 @@ def _registers(
         told = same[~accesses.write[same]]
         others = np.setdiff1d(accesses.value[told], accesses.value[here])
         bits = information_of(value, size)
+        if shift == 0 and size == 4:
+            bits = min(bits, _proven(value, bar, swapped))
         if len(others) >= _MOST_VALUES and (bits < 20 or len(others) > _DATA_PORT):
             continue
         yield Leak(place, size, bar, shift, bits, tuple(accesses.row[here].tolist()), len(others), swapped)
+
+
+def _proven(value: int, bar: Bar, swapped: bool) -> float:
+    """Bits that a dword proves to be the base of `bar`: what the base proves, more if the BAR's own flags are there."""
+    low = 3 if bar.kind == "io" else 15
+    flags = {"io": 1, "memory64": 4}.get(bar.kind, 0) | (8 if bar.prefetchable else 0)
+    told = int.from_bytes(value.to_bytes(4, "little"), "big") if swapped else value
+    agreeing = _BAR_FLAGS if flags and told & low == flags else 0.0
+    return information_of(told & ~low, 4) + agreeing
 
 
 def _upper_halves(registers: Registers, leaks: list[Leak]) -> Iterator[Leak]:
