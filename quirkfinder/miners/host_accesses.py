@@ -6,6 +6,7 @@ there before, the guest had the address from itself.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from quirkfinder.miners.provenance import NOBODY, Clues, Source, former_place
 _NEAR_BASE = 1 << 16  # bytes: an address this close to the base is no chance hit
 #: least and most bytes on either side of a BAR that are looked at for a sweep
 _AROUND, _AROUND_PORTS = (1 << 16, 1 << 22), (1 << 5, 1 << 8)
+_STEPS = 3  # accesses at equal distances on either side of a BAR that make a sweep
 _KINDS = ("unassigned_read", "unassigned_write", "unassigned_access")
 
 
@@ -55,7 +57,8 @@ def discover_strays(scene: Scene) -> list[Stray]:
             writes = int(event.str.ends_with("write").sum())
             rows = inside["row"].cast(pl.Int64).to_numpy()
             addresses = inside["address"].to_numpy()
-            swept = _is_swept(frame.filter(pl.col("space") == space), bar, inside.height)
+            everywhere = frame.filter(pl.col("space") == space)
+            swept = _is_swept(everywhere, bar, inside.height) or _in_step(everywhere, bar, addresses)
             found.append(Stray(bar, space, rows, addresses, inside.height - writes, writes, swept))
     return found
 
@@ -78,6 +81,19 @@ def _is_swept(strays: pl.DataFrame, bar: Bar, inside: int) -> bool:
     below = strays.filter((pl.col("address") >= base - min(base, reach)) & (pl.col("address") < base)).height
     behind = strays.filter((pl.col("address") >= base + size) & (pl.col("address") < base + size + reach)).height
     return min(below, behind) > 0 and (below + behind) * size >= inside * reach
+
+
+def _in_step(strays: pl.DataFrame, bar: Bar, addresses: Words) -> bool:
+    """Do all the addresses in the BAR lie on the steps by which accesses to nothing come near and go on behind it?"""
+    base, last = bar.host or 0, (bar.host or 0) + (bar.size or 1) - 1
+    touched = np.unique(strays["address"].to_numpy()).tolist()
+    below = [a for a in touched if a < base][-_STEPS:]
+    behind = [a for a in touched if a > last][:_STEPS]
+    if len(below) < _STEPS or len(behind) < _STEPS:
+        return False
+    step = below[-1] - below[-2]
+    even = {b - a for side in (below, behind) for a, b in pairwise(side)} == {step}
+    return even and all((a - below[-1]) % step == 0 for a in [*np.unique(addresses).tolist(), behind[0]])
 
 
 def _of_the_guest(scene: Scene, bar: Bar, space: str, inside: pl.DataFrame) -> list[bool]:
