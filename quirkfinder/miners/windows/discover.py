@@ -45,6 +45,8 @@ _MOVING = 8.0
 _UNSTEADY = 12.0
 #: config fields that must agree where the same registers were proven through another BAR
 _TWIN_FIELDS = 3
+#: config fields that must agree in the mode of a register that alone reaches something known
+_OPENED_FIELDS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,9 +270,17 @@ def _with_modes(spaces: Spaces, pair: Pair, uses: Uses) -> Window | None:
                     replace(t, members=members[t.members], mode=(place, max(0, value)))
                     for t in _targets(spaces, pair, subset)
                 ]
-        if len({t.mode for t in found}) < 2:
+        if len({t.mode for t in found}) < 2 and not _opened(found):
             continue
         window = Window(pair, uses, tuple(found))
         if best is None or window.bits > best.bits:
             best = window
     return best
+
+
+def _opened(targets: Sequence[Target]) -> bool:
+    """Is it config space without doubt that a register opens in one of its modes, whatever lies behind the others?"""
+    return bool(targets) and all(
+        t.config is not None and t.config.live and len(t.config.fields) >= _OPENED_FIELDS and not t.config.against
+        for t in targets
+    )
