@@ -142,6 +142,7 @@ def _bar_sinks(scene: Scene, writes: Accesses, region: int) -> Iterator[Finding]
         if information_of(guest & 0xFFFFFFFF, 4) < _TELLING:
             continue
         hits = np.flatnonzero((writes.value & np.uint64(0xFFFFFFF0)) == np.uint64(guest & 0xFFFFFFF0))
+        hits = hits[[_upper_fits(writes, hit, guest >> 32) for hit in hits.tolist()]] if guest >> 32 else hits
         yield from _bar_sink(scene, writes, region, bar, hits, 0)
         for shift in _UNITS:
             units = guest >> shift
@@ -151,6 +152,13 @@ def _bar_sinks(scene: Scene, writes: Accesses, region: int) -> Iterator[Finding]
                 yield from _bar_sink(
                     scene, writes, region, bar, np.flatnonzero(writes.value == np.uint64(units)), shift
                 )
+
+
+def _upper_fits(writes: Accesses, hit: int, upper: int) -> bool:
+    """Is `upper` what went into the register behind the low half of an address, just before or after, or nothing?"""
+    around = range(max(0, hit - 2), min(hit + 3, len(writes)))
+    beside = [int(writes.value[at]) for at in around if writes.place[at] == writes.place[hit] + 4]
+    return not beside or upper in beside
 
 
 def _bar_sink(scene: Scene, writes: Accesses, region: int, bar: Bar, hits: Ints, shift: int) -> Iterator[Finding]:
