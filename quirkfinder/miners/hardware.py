@@ -138,10 +138,18 @@ def _open_bars(card: Card, known: NDArray[np.bool_]) -> Iterator[OpenBar]:
         if bar.index > 5 or not bar.size or bar.kind == "unknown" or known[offset : offset + 4].all():
             continue
         mask = 3 if bar.kind == "io" else 15
-        flags = card.guest_config.read(offset, 1)
-        yield OpenBar(
-            bar.index, offset, None if flags is None else flags & mask, mask, bar.size, bar.kind == "memory64"
-        )
+        flags = _flags(bar, card.guest_config)
+        yield OpenBar(bar.index, offset, flags, mask, bar.size, bar.kind == "memory64")
+
+
+def _flags(bar: Bar, guest: ConfigSpace) -> int | None:
+    """The flags below the address of `bar`, None if the guest never had to do with its register.
+
+    Firmware writes addresses without flags, which the register keeps: those of its kind are there all the same.
+    """
+    told = guest.read(0x10 + 4 * bar.index, 1)
+    own = {"io": 1, "memory64": 4}.get(bar.kind, 0) | (8 if bar.prefetchable else 0)
+    return None if told is None else told & (3 if bar.kind == "io" else 15) | own
 
 
 def guest_view(card: Card) -> HardwareConfig:
@@ -170,9 +178,7 @@ def _place_bar(
     owner[offset : offset + length] = bar.index
     if known[offset : offset + length].all() and values[offset : offset + length].any():
         return
-    flags = guest.read(offset, 1)
-    low = {"io": 1, "memory64": 4}.get(bar.kind, 0) | (8 if bar.prefetchable else 0)
-    if flags is not None:
-        low = flags & (3 if bar.kind == "io" else 15)
+    flags = _flags(bar, guest)
+    low = {"io": 1, "memory64": 4}.get(bar.kind, 0) | (8 if bar.prefetchable else 0) if flags is None else flags
     values[offset : offset + length] = np.frombuffer((bar.host | low).to_bytes(8, "little")[:length], dtype=np.uint8)
     known[offset : offset + length] = True
