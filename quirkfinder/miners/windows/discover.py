@@ -47,6 +47,7 @@ _UNSTEADY = 12.0
 _TWIN_FIELDS = 3
 #: config fields that must agree in the mode of a register that alone reaches something known
 _OPENED_FIELDS = 3
+_DWORD = 4  # bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +119,20 @@ def _windows(spaces: Spaces, pairs: Sequence[Pair]) -> list[Window]:
             best[pair.data] = twin
     parts = {(w.pair.address, w.pair.data + k) for w in best.values() if w.pair.width for k in range(1, w.pair.width)}
     whole = [w for w in best.values() if (w.pair.address, w.pair.data) not in parts]
+    whole = [w for w in whole if not any(_within(w, other) for other in whole)]
     return sorted(whole, key=lambda w: -w.bits)
+
+
+def _within(window: Window, other: Window) -> bool:
+    """Is this the same door seen at the upper bytes of the other's data register?"""
+    step = window.pair.data - other.pair.data
+    reached = {(t.space, t.reach.scale, t.delta) for t in other.targets}
+    return (
+        window.pair.address == other.pair.address
+        and 0 < step < _DWORD
+        and (other.pair.data % _DWORD) + step < _DWORD
+        and all((t.space, t.reach.scale, (t.delta - step) % (1 << 32)) in reached for t in window.targets)
+    )
 
 
 def _twin(spaces: Spaces, pair: Pair, proven: Iterable[Window]) -> Window | None:

@@ -67,7 +67,7 @@ def window_parameters(scene: Scene, window: Window) -> dict[str, Any]:
     parameters: dict[str, Any] = {
         "region": region_name(region_of(pair.address)),
         "address": register(pair.address, width if pair.high is None else 2 * width),
-        "data": register(pair.data, data_size),
+        "data": register(pair.data, _width(window, data_size)),
         "targets": targets,
     }
     if pair.high is not None:
@@ -89,6 +89,14 @@ def window_parameters(scene: Scene, window: Window) -> dict[str, Any]:
     if live := live_bars(window):
         parameters["leaks"] = leaked_bars(scene, live)
     return parameters
+
+
+def _width(window: Window, least: int) -> int:
+    """Bytes of the data register: as many as the proving accesses cover, wherever in it they begin."""
+    uses = window.uses
+    proving = np.isin(uses.data.row, np.concatenate([t.rows for t in window.targets]))
+    covered = int((uses.sub + uses.data.size)[proving].max()) if proving.any() else 0
+    return max(least, 1 << (covered - 1).bit_length() if covered else 0)
 
 
 def live_bars(window: Window) -> list[int]:
