@@ -157,12 +157,11 @@ def _dword(data: Accesses, offset: Ints, reads: Ints, where: int) -> tuple[int |
 
 
 def _live(right: set[int], hardware: HardwareConfig) -> tuple[int, ...]:
-    """BARs of whose address every byte that is not zero agreed, and which prove something."""
+    """BARs of whose address the whole lower dword agreed and proves something: its upper word alone may be a leak."""
     found = []
     for owner in np.unique(hardware.bar[hardware.bar >= 0]).tolist():
         owned = np.flatnonzero(hardware.bar == owner)
-        telling = [int(b) for b in owned[:4] if hardware.values[b]]
         value = int.from_bytes(hardware.values[owned[:4]].tobytes(), "little")
-        if telling and all(b in right for b in telling) and information_of(value, 4) > 0:
+        if all(int(byte) in right for byte in owned[:4]) and information_of(value, 4) > 0:
             found.append(owner)
     return tuple(found)
