@@ -10,7 +10,7 @@ from quirkfinder.miners.agreement import Agreement, agreement, written_before
 from quirkfinder.miners.information import informative
 from quirkfinder.miners.registers import Registers
 from quirkfinder.miners.windows.candidates import count_pairs
-from quirkfinder.miners.windows.shape import shape_of
+from quirkfinder.miners.windows.shape import Shape, shape_of
 from quirkfinder.miners.windows.targets import DELTAS_TRIED, MODULUS, Reach, Target, odd, total
 from quirkfinder.miners.windows.uses import Uses
 
@@ -116,6 +116,7 @@ def _of_deltas(
     """The targets among `deltas` that the histories prove; `model` has everything but delta, members and proof."""
     uses = join.uses
     taken = np.zeros(len(uses), dtype=np.bool_)
+    shapes: list[Shape] = []
     base, size = place_of(model.space, 0), memory.sizes[model.space]
     for delta in deltas:
         located = (position + delta) % MODULUS
@@ -133,7 +134,9 @@ def _of_deltas(
         shape = shape_of(uses.address[members[supporting]], model.reach.scale, delta, width, size)
         if addresses == 1 and odd(delta):
             continue  # any word before a stream of data is as far from where the data lies as it happens to be
-        if shape.base < size:
+        inside = [other for other in shapes if other.selects(uses.address[members[supporting]])]
+        if shape.base < size and not inside:  # else one range of addresses would reach two places
+            shapes.append(shape)
             taken |= np.isin(uses.address, uses.address[members[supporting]])  # an address goes to one place
             yield replace(model, delta=delta, members=members, bits=agreed.bits, agreed=agreed)
 

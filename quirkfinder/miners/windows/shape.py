@@ -22,6 +22,11 @@ class Shape:
     mask: int
     base: int
 
+    def selects(self, addresses: Words) -> bool:
+        """Does every one of `addresses` select this target?"""
+        fixed = np.uint64(~self.mask & (_MODULUS - 1))
+        return bool(((addresses & fixed) == np.uint64(self.match)).all())
+
 
 def shape_of(addresses: Words, scale: int, delta: int, width: int, space_size: int) -> Shape:
     """The shape for distinct `addresses` that reached `scale * v + delta`; `width` of the data register in bytes.
