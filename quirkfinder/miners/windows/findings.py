@@ -62,12 +62,12 @@ def window_parameters(scene: Scene, window: Window) -> dict[str, Any]:
     """`parameters` of the contract for a window."""
     pair = window.pair
     width = scene.registers.width(pair.address)
-    data_size = pair.width or int(np.bincount(window.uses.data.size[window.uses.sub == 0]).argmax())
+    data_size = max(pair.width or 0, _width(window))
     targets = _targets(scene, window, data_size)
     parameters: dict[str, Any] = {
         "region": region_name(region_of(pair.address)),
         "address": register(pair.address, width if pair.high is None else 2 * width),
-        "data": register(pair.data, _width(window, data_size)),
+        "data": register(pair.data, data_size),
         "targets": targets,
     }
     if pair.high is not None:
@@ -91,12 +91,12 @@ def window_parameters(scene: Scene, window: Window) -> dict[str, Any]:
     return parameters
 
 
-def _width(window: Window, least: int) -> int:
+def _width(window: Window) -> int:
     """Bytes of the data register: as many as the proving accesses cover, wherever in it they begin."""
     uses = window.uses
     proving = np.isin(uses.data.row, np.concatenate([t.rows for t in window.targets]))
     covered = int((uses.sub + uses.data.size)[proving].max()) if proving.any() else 0
-    return max(least, 1 << (covered - 1).bit_length() if covered else 0)
+    return 1 << (covered - 1).bit_length() if covered else int(np.bincount(uses.data.size[uses.sub == 0]).argmax())
 
 
 def live_bars(window: Window) -> list[int]:
