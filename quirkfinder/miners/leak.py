@@ -18,3 +18,4 @@ class Leak:
     other_values: int  # distinct other values that the register told
     swapped: bool = False  # most significant byte first
     together: int = 1  # registers that tell the address in parts, this one among them
+    limits: bool = False  # the upper word tells where the BAR ends, in the same units

@@ -19,6 +19,7 @@ def leak_finding(scene: Scene, leak: Leak) -> Finding:
     identical = bar.guest == bar.host
     sure = leak.bits >= STRONG and leak.size > 2 and not leak.other_values and (corroborated or not identical)
     whole = "the host address" if leak.shift == 0 else f"bits {leak.shift} and up of the host address"
+    whole += " and, in the upper word, of the last address" if leak.limits else ""
     many = leak.size > 1 or leak.together > 1
     ceiling = 0.99 if sure else 0.9 if (corroborated and many) or leak.together > 2 else 0.75 if many else 0.6
     told = f"{whole} of BAR{bar.index} (0x{bar.host or 0:x})"
@@ -34,7 +35,7 @@ def leak_finding(scene: Scene, leak: Leak) -> Finding:
         parameters={
             "region": region_name(region_of(leak.place)),
             "offset": hexadecimal(offset_of(leak.place)),
-            "size": leak.size,
+            "size": 2 if leak.limits else leak.size,
             "bar": bar.index,
             "shift": leak.shift,
             **({"byte_order": "big"} if leak.swapped else {}),

@@ -31,6 +31,7 @@ _MOST_REGISTERS = 8  # a value at more places than this is no address
 _DATA_PORT = 8  # a register with more other values than this is a port to something else
 _BESIDE = 0x100  # bytes around a register in which another one may give back what was written to it
 _BAR_FLAGS = 8.0  # bits that a BAR's flags prove below its base
+_UNIT = 1 << 16  # in which a range is told by its first and its last address in one dword
 _FREE_BITS = 8.0  # 256 values may be compared for nothing
 
 
@@ -142,6 +143,10 @@ def _of_bar(registers: Registers, reads: Accesses, bar: Bar, alone: bool) -> Ite
         yield from _registers(registers, reads, dword & ((reads.value & address) == base), bar, 0)
         swapped = reads.value.astype(">u4").view("<u4").astype(np.uint64)
         yield from _registers(registers, reads, dword & ((swapped & address) == base), bar, 0, swapped=True)
+    if bar.size and bar.size >= _UNIT and host >> 32 == 0 and bar.kind != "io":
+        both = (host + bar.size - 1) // _UNIT * _UNIT | host // _UNIT
+        found = _registers(registers, reads, dword & (reads.value == np.uint64(both)), bar, _UNIT.bit_length() - 1)
+        yield from (replace(leak, limits=True) for leak in found)
     for shift in _SHIFTS:
         for size in (4, 2):
             expected = (host >> shift) & ((1 << (8 * size)) - 1)
