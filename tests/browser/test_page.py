@@ -71,7 +71,8 @@ def test_the_timeline_goes_to_the_evidence_and_a_mark_to_its_finding(doors: Find
     tab.open(path)
     tab.click("button.evidence")
     left, whole, visible, _ = zoom(tab)
-    assert left + visible == pytest.approx(whole, abs=2)  # all evidence of this run is at the end of its log
+    assert visible < whole / 2
+    assert left + visible > 0.99 * whole  # all evidence of this run is near the end of its log
     tab.click(".scroll a circle")
     target = tab.value("location.hash")
     assert re.fullmatch(r"#r0-finding-\d+", target)
