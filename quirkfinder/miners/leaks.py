@@ -143,7 +143,7 @@ def _of_bar(registers: Registers, reads: Accesses, bar: Bar, alone: bool) -> Ite
         yield from _registers(registers, reads, dword & ((reads.value & address) == base), bar, 0)
         swapped = reads.value.astype(">u4").view("<u4").astype(np.uint64)
         yield from _registers(registers, reads, dword & ((swapped & address) == base), bar, 0, swapped=True)
-    if bar.size and bar.size >= _UNIT and host >> 32 == 0 and bar.kind != "io":
+    if bar.size and bar.size > _UNIT and host >> 32 == 0 and bar.kind != "io":
         both = (host + bar.size - 1) // _UNIT * _UNIT | host // _UNIT
         found = _registers(registers, reads, dword & (reads.value == np.uint64(both)), bar, _UNIT.bit_length() - 1)
         yield from (replace(leak, limits=True) for leak in found)
