@@ -69,6 +69,11 @@ class Window:
         return total(self.targets, self.uses) - _UNSTEADY * unsteady(self.targets, self.uses)
 
     @property
+    def richness(self) -> int:
+        """How many things the reading supposes beside an address that is written and data that follows."""
+        return self.commanded + self.delayed + any(t.reach.increment for t in self.targets)
+
+    @property
     def proof(self) -> float:
         """Bits that the targets prove, at most what the reading explains."""
         return min(self.bits, sum(t.bits for t in self.targets))
@@ -162,8 +167,7 @@ def _better(window: Window, rival: Window) -> bool:
         return window.bits >= rival.bits - 1.0
     if rival.pair.high is not None and window.pair.high is None and window.pair.address in rival.pair.registers:
         return window.bits > rival.bits + _MARGIN
-    richer = window.commanded + window.delayed > rival.commanded + rival.delayed
-    margin = _MARGIN if richer else 0.0
+    margin = _MARGIN if window.richness > rival.richness else 0.0
     apart = _APART * (rival.pair.near - window.pair.near)
     return (window.bits - margin - apart, window.pair.near) > (rival.bits, rival.pair.near)
 
