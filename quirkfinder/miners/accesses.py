@@ -114,20 +114,21 @@ def config_accesses(events: pl.DataFrame, machine: Machine, card: Card) -> Acces
     return _accesses(frame)
 
 
+def joined(first: Accesses, second: Accesses) -> Accesses:
+    """The elements of both, those of `first` before the others."""
+    return Accesses(
+        np.concatenate([first.row, second.row]),
+        np.concatenate([first.place, second.place]),
+        np.concatenate([first.size, second.size]),
+        np.concatenate([first.value, second.value]),
+        np.concatenate([first.write, second.write]),
+        np.concatenate([first.handled, second.handled]),
+    )
+
+
 def merged(first: Accesses, second: Accesses) -> Accesses:
     """Both, in the order of the trace."""
-    columns = (
-        np.concatenate([a, b])
-        for a, b in (
-            (first.row, second.row),
-            (first.place, second.place),
-            (first.size, second.size),
-            (first.value, second.value),
-            (first.write, second.write),
-            (first.handled, second.handled),
-        )
-    )
-    both = Accesses(*columns)
+    both = joined(first, second)
     return both.take(np.argsort(both.row, kind="stable"))
 
 

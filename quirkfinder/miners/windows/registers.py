@@ -65,8 +65,8 @@ def handshake_of(registers: Registers, window: Window) -> list[dict[str, Any]]:
     good = reads[np.isin(registers.accesses.row[reads], _while_open(window))]
     good = good[distinct(np.searchsorted(registers.writes(place), good))]  # data read again takes no steps
     first = max(place_of(region_of(place), 0), place - _NEAR)
-    near = [p for p in registers.between(first, place + _NEAR) if len(registers.writes(p))]
-    writes = np.sort(np.concatenate([registers.writes(p) for p in near if _precedes(registers.writes(p), good)]))
+    near = [registers.writes(p) for p in registers.between(first, place + _NEAR)]
+    writes = np.sort(np.concatenate([np.zeros(0, np.int64), *(at for at in near if _precedes(at, good))]))
     steps: list[dict[str, Any]] = []
     for back in range(_MOST_STEPS, 0, -1):
         at = np.searchsorted(writes, good, "left") - back

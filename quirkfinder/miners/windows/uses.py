@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from quirkfinder.miners.accesses import Accesses, Flags, Ints, Words, place_of, region_of
+from quirkfinder.miners.accesses import Accesses, Flags, Ints, Words, joined, place_of, region_of
 from quirkfinder.miners.agreement import written_before
 from quirkfinder.miners.registers import Registers
 from quirkfinder.miners.windows.candidates import Pair
@@ -197,22 +197,13 @@ def _fresh(latest: Ints) -> Flags:
 
 
 def _merged(first: Uses, second: Uses) -> Uses:
-    columns = [
-        np.concatenate([a, b])
-        for a, b in (
-            (first.data.row, second.data.row),
-            (first.data.place, second.data.place),
-            (first.data.size, second.data.size),
-            (first.data.value, second.data.value),
-            (first.data.write, second.data.write),
-            (first.data.handled, second.data.handled),
-            (first.sub, second.sub),
-            (first.address, second.address),
-            (first.address_row, second.address_row),
-            (first.reads, second.reads),
-            (first.writes, second.writes),
-            (first.fresh, second.fresh),
-        )
-    ]
-    uses = Uses(Accesses(*columns[:6]), *columns[6:])
+    uses = Uses(
+        joined(first.data, second.data),
+        np.concatenate([first.sub, second.sub]),
+        np.concatenate([first.address, second.address]),
+        np.concatenate([first.address_row, second.address_row]),
+        np.concatenate([first.reads, second.reads]),
+        np.concatenate([first.writes, second.writes]),
+        np.concatenate([first.fresh, second.fresh]),
+    )
     return uses.take(np.argsort(uses.data.row, kind="stable"))
