@@ -119,11 +119,11 @@ class Engine:
         known = at = 0
         while at < len(unknown):
             number, line = unknown[at]
-            parts = [line]
-            for step in range(1, MOST_PARTS):
-                if at + step >= len(unknown) or unknown[at + step][0] != number + step:
-                    break
-                parts.append(unknown[at + step][1])
+            parts = [text for step, (other, text) in enumerate(unknown[at : at + MOST_PARTS]) if other == number + step]
+            if len(parts) == 1:
+                left.append((number, line))
+                at += 1
+                continue
             count, found = next(rejoined(parts, lambda text: self._portable.line(text, seen)), (1, None))
             if found is None:
                 left.append((number, line))
@@ -150,8 +150,8 @@ def renumbered(block: Block, first_line: int) -> Block:
     if first_line == 0:
         return block
     samples = tuple((number + first_line, line) for number, line in block.samples)
-    frame = block.frame.with_columns(pl.col("line") + pl.lit(first_line, pl.UInt64()))
-    return replace(block, frame=frame, first_line=first_line, samples=samples)
+    block.frame.replace_column(block.frame.get_column_index("line"), block.frame["line"] + first_line)
+    return replace(block, first_line=first_line, samples=samples)
 
 
 def _parsed(blocks: Iterable[LineBlock], position: int, engine: EngineChoice, threads: int) -> Iterator[Block]:

@@ -1,6 +1,5 @@
 """Columns of numbers to frames of `events.SCHEMA`, and records of two lines to one event."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -54,16 +53,19 @@ def joined(columns: Columns) -> Joined:
     return Joined(Columns({n: a[kept] for n, a in arrays.items()}, columns.names), int((~kept).sum()))
 
 
-def _nullable(bits: NDArray[np.int8], types: Mapping[str, pl.DataType]) -> list[pl.Expr]:
-    """Columns with nulls where their bit of `PRESENT` is not set; those that have all their values need nothing."""
-    in_all, in_any = int(np.bitwise_and.reduce(bits)), int(np.bitwise_or.reduce(bits))
-    out = []
-    for column, bit in PRESENT.items():
-        if not in_any & bit:
-            out.append(pl.lit(None, types[column]).alias(column))
-        elif not in_all & bit:
-            out.append(pl.when(pl.col("present") & bit != 0).then(pl.col(column)).alias(column))
-    return out
+def _named(names: pl.Series, ids: NDArray[Any]) -> pl.Series:
+    """The names of some ids, positions in `names`, whose first one is null."""
+    # By indices, as everything here: an expression would wait for the threads that write the last block.
+    if len(ids) and ids.min() > 0:
+        return names.slice(1)[pl.Series((ids - 1).view(np.uint32))]
+    return names[pl.Series(np.ascontiguousarray(ids).view(np.uint32))]
+
+
+def _numbers(array: NDArray[Any], kind: pl.DataType, present: NDArray[np.bool_] | None) -> pl.Series:
+    """A column of numbers, null where they are not `present` (None: all are)."""
+    array = np.ascontiguousarray(array)
+    series = pl.Series(array.view(_UNSIGNED[array.dtype]) if kind.is_unsigned_integer() else array)
+    return series if present is None else series.zip_with(pl.Series(present), pl.Series([None], dtype=kind))
 
 
 def frame(columns: Columns, *, source: int, first_line: int) -> pl.DataFrame:
@@ -75,17 +77,15 @@ def frame(columns: Columns, *, source: int, first_line: int) -> pl.DataFrame:
         return empty_events()
     arrays: dict[str, NDArray[Any]] = columns.arrays
     names = pl.Series(columns.names, dtype=pl.String()).cast(pl.Categorical())
-    out = {"present": pl.Series(arrays["present"])}
-    out["line"] = pl.Series((arrays["line"] + first_line).view(np.uint64))
-    out["event"] = _EVENT_NAMES.gather(np.ascontiguousarray(arrays["code"]).view(np.uint32))
-    for column in ("device", "detail"):
-        out[column] = names.gather(np.ascontiguousarray(arrays[column]).view(np.uint32))
-    for column in PRESENT:
-        signed = column in {"time", "region"}
-        array = np.ascontiguousarray(arrays[column])
-        out[column] = pl.Series(array if signed else array.view(_UNSIGNED[array.dtype]))
-    # One query for all columns: each has a price of its own.
-    filled = pl.DataFrame(out).with_columns(
-        pl.lit(source, pl.UInt32()).alias("input"), *_nullable(arrays["present"], SCHEMA)
-    )
-    return filled.select(*SCHEMA)
+    bits = arrays["present"]
+    in_all = int(np.bitwise_and.reduce(bits))
+    out = {
+        "input": pl.Series(np.full(len(columns), source, np.uint32)),
+        "line": pl.Series((arrays["line"] + first_line).view(np.uint64)),
+        "event": _EVENT_NAMES[pl.Series(np.ascontiguousarray(arrays["code"]).view(np.uint32))],
+        "device": _named(names, arrays["device"]),
+        "detail": _named(names, arrays["detail"]),
+    }
+    for column, bit in PRESENT.items():
+        out[column] = _numbers(arrays[column], SCHEMA[column], None if in_all & bit else bits & bit != 0)
+    return pl.DataFrame({column: out[column] for column in SCHEMA})

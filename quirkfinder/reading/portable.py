@@ -12,7 +12,7 @@ It defines what a line means; the native engine has to agree or to hand the line
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from typing import NamedTuple
 
@@ -191,6 +191,26 @@ def _compiled(order: int, shape: Shape) -> _Compiled:
     return _Compiled(order, shape, b"", longest, members, longest[:2])
 
 
+@dataclass(slots=True)
+class _Candidates:
+    """Shapes, in their order, that a line may have."""
+
+    shapes: list[_Compiled]
+    keys: tuple[bytes, ...] = field(init=False)
+    known: dict[tuple[bytes, ...], list[_Compiled]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.keys = tuple({compiled.key for compiled in self.shapes})
+
+    def with_keys_of(self, body: bytes) -> list[_Compiled]:
+        """Those whose key occurs in a line."""
+        there = tuple([key for key in self.keys if key in body])
+        found = self.known.get(there)
+        if found is None:
+            found = self.known[there] = [compiled for compiled in self.shapes if compiled.key in there]
+        return found
+
+
 class PortableEngine:
     """Parses lines with Python's own regular expressions: no compiler needed, every shape, the reference."""
 
@@ -198,32 +218,36 @@ class PortableEngine:
         known = body_shapes() if shapes is None else shapes
         heads = prefix_shapes() if prefixes is None else prefixes
         self._prefixes = [(expression(shape, whole=False), _columns(shape)) for shape in heads]
-        self._any_prefix = re.compile(b"|".join(_unnamed(pattern) for pattern, _ in self._prefixes))
+        # A group an alternative: which of them matched is asked once, not prefix after prefix.
+        alternatives = (
+            b"(?P<p%d>%b)" % (number, _unnamed(pattern)) for number, (pattern, _) in enumerate(self._prefixes)
+        )
+        self._any_prefix = re.compile(b"|".join(alternatives))
         self._by_head: dict[tuple[bytes, ...], list[_Compiled]] = {}
         for order, shape in enumerate(known):
             self._by_head.setdefault(head_words(shape), []).append(_compiled(order, shape))
-        self._candidates: dict[tuple[tuple[bytes, ...], int], tuple[list[_Compiled], frozenset[bytes]]] = {}
+        self._candidates: dict[tuple[tuple[bytes, ...], int], _Candidates] = {}
 
-    def prefix(self, line: bytes) -> tuple[int | None, int | None, int, int] | None:
-        """Time, thread, length and number of the prefix (0, -1: none); None where it holds an impossible value."""
-        if self._any_prefix.match(line) is None:
-            return None, None, 0, -1
-        for number, (pattern, columns) in enumerate(self._prefixes):
-            found = pattern.match(line)
-            if found is not None:
-                values = _values(columns, found.groupdict())
-                if values is None:
-                    return None
-                time = nanoseconds(values)
-                thread = values.get("THREAD")
-                # Months of other languages are no reason to lose the line.
-                if time is None and "MONTHNAME" not in values:
-                    return None
-                return time, thread if isinstance(thread, int) else None, found.end(), number
-        return None, None, 0, -1
+    def _prefix(self, line: bytes, which: re.Match[bytes] | None) -> tuple[int | None, int | None, int] | None:
+        """Time, thread and number of the prefix (-1: none); None where it holds an impossible value."""
+        if which is None or which.lastgroup is None:
+            return None, None, -1
+        number = int(which.lastgroup[1:])
+        pattern, columns = self._prefixes[number]
+        found = pattern.match(line)
+        assert found is not None  # the same expression, with names for its groups
+        values = _values(columns, found.groupdict())
+        if values is None:
+            return None
+        time = nanoseconds(values)
+        thread = values.get("THREAD")
+        # Months of other languages are no reason to lose the line.
+        if time is None and "MONTHNAME" not in values:
+            return None
+        return time, thread if isinstance(thread, int) else None, number
 
-    def _shapes_for(self, body: bytes) -> tuple[list[_Compiled], frozenset[bytes]]:
-        """The shapes that a line can have by its first words, and the keys of their literals."""
+    def _shapes_for(self, body: bytes) -> _Candidates:
+        """The shapes that a line can have by its first words."""
         first = _WORD.match(body)
         assert first is not None  # the expression matches the empty string
         second = _REST.match(body, first.end())
@@ -238,18 +262,13 @@ class PortableEngine:
         if found is None:
             keys = {(), head[:1], head}
             fitting = (c for key in keys for c in self._by_head.get(key, ()) if start in c.starts)
-            shapes = sorted(fitting, key=lambda c: c.order)
-            found = shapes, frozenset(c.key for c in shapes)
-            self._candidates[head, start] = found
+            found = self._candidates[head, start] = _Candidates(sorted(fitting, key=lambda c: c.order))
         return found
 
     def body(self, body: bytes) -> tuple[Shape, dict[str, int | str], int] | None:
         """The shape of a line without prefix, its values, its number."""
-        shapes, keys = self._shapes_for(body)
-        there = {key for key in keys if key in body}
-        for compiled in [c for c in shapes if c.key in there and c.literal in body]:
-            groups = compiled.match(body)
-            if groups is not None:
+        for compiled in self._shapes_for(body).with_keys_of(body):
+            if compiled.literal in body and (groups := compiled.match(body)) is not None:
                 values = _values(compiled.columns, groups)
                 return None if values is None else (compiled.shape, values, compiled.order)
         return None
@@ -269,13 +288,13 @@ class PortableEngine:
         line = line.strip(ENDS)
         if not line:
             return IGNORED
-        head = self.prefix(line)
-        if head is None:
+        which = self._any_prefix.match(line)
+        found = self.body(line if which is None else line[which.end() :].strip(ENDS))
+        # The prefix is read last: most lines that are unknown are so by their bodies.
+        head = None if found is None else self._prefix(line, which)
+        if found is None or head is None:
             return None
-        time, thread, length, number = head
-        found = self.body(line[length:].strip(ENDS) if length else line)
-        if found is None:
-            return None
+        time, thread, number = head
         seen.add((number, found[2]))
         known = meaning(found[0])
         return IGNORED if known is None else event_row(known, found[1], time, thread)

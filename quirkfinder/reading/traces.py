@@ -220,7 +220,7 @@ def convert(
                 source, input=position, progress=progress, engine=engine, threads=parsers, declared=listed
             ):
                 tallies[position].add(block)
-                yield block.frame.select(*PUBLIC_SCHEMA)
+                yield block.frame[list(PUBLIC_SCHEMA)]
 
     def batches(
         columns: list[str] | None, _predicate: pl.Expr | None, _rows: int | None, _size: int | None
