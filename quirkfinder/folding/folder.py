@@ -9,7 +9,7 @@ import polars as pl
 from quirkfinder.events import empty_events, region_name
 from quirkfinder.folding.budget import Budget, plan, totals_by_family
 from quirkfinder.folding.gaps import Gaps, gap_frame
-from quirkfinder.folding.keys import CELLS, COLUMNS, MOST_FAMILIES, Families, Ints, Keys
+from quirkfinder.folding.keys import CELLS, COLUMNS, MOST_FAMILIES, Families, Ints, Keys, contents
 from quirkfinder.folding.rescue import rescued_places, rescued_rows, telling
 from quirkfinder.folding.selection import Chosen, Selection, counted, table
 from quirkfinder.folding.spill import Spill
@@ -120,7 +120,7 @@ class Folder:
         for frame in self._spill.frames([*_ALL, "slot"]):
             keys = self._families.keys(frame)
             frame = frame.drop("slot")
-            chosen = selection.choose(keys)
+            chosen = selection.choose(keys, lambda rows, frame=frame: contents(frame[rows]))  # type: ignore[misc]
             record.add(frame, keys, chosen)
             at = np.flatnonzero(chosen.keep)
             kept.append(_Kept(frame[at], at))
@@ -141,7 +141,7 @@ class Folder:
 
     def _told(self, frame: pl.DataFrame, selection: Selection) -> pl.DataFrame:
         keys = self._families.keys(frame)
-        selection.head(keys)
+        selection.head(keys, contents(frame))
         return telling(frame[np.flatnonzero(~selection.memory(keys.slot))])
 
     def _rescue(self, kept: list[_Kept], told: list[pl.DataFrame], record: "_Record", selection: Selection) -> None:

@@ -50,17 +50,20 @@ _KIND_OF = np.array(
 class Keys:
     """Columns as long as the frame.
 
-    `slot`: family and block as one number; `content`: a hash of what is accessed how and with which value; `stray`:
-    nothing answered; `follows`: the row whose fate a row shares (an answer of a quirk that of the access), its own
-    number else.
+    `slot`: family and block as one number; `stray`: nothing answered; `follows`: the row whose fate a row shares (an
+    answer of a quirk that of the access), its own number else.
     """
 
     slot: Ints
-    content: Words
     value: Words
     address: Words
     stray: Flags
     follows: Ints
+
+    def at(self, rows: Ints) -> "Keys":
+        """The keys of some rows, ascending, which hold every row that one of them follows."""
+        follows = np.searchsorted(rows, self.follows[rows])
+        return Keys(self.slot[rows], self.value[rows], self.address[rows], self.stray[rows], follows)
 
 
 def mixed(words: Words) -> Words:
@@ -98,27 +101,25 @@ class Families:
 
     def keys(self, frame: pl.DataFrame) -> Keys:
         """The keys of a frame with `COLUMNS`; a column `slot` saves finding that out again."""
-        codes = frame["event"].to_physical().to_numpy().astype(np.int64)
-        kind = _KIND_OF[codes]
+        kind = _KIND_OF[_codes(frame)]
         follows = _followed(kind)
         kind = np.where(kind == _QUIRK, _PLACES, kind)
-        columns = {name: _words(frame[name]) for name in ("address", "size", "value")}
-        detail = _details(frame["detail"], kind >= _MEMORY)
+        slot = frame["slot"].to_numpy().astype(np.int64) if "slot" in frame.columns else self._slots(frame, kind)
+        return Keys(slot, _words(frame["value"]), _words(frame["address"]), kind == _STRAY, follows)
+
+    def _slots(self, frame: pl.DataFrame, kind: Ints) -> Ints:
         hashes, devices, index = _named(frame["device"])
-        hashes = hashes[index]
-        address, event = columns["address"], codes.astype(np.uint64)
-        with np.errstate(over="ignore"):
-            content = mixed(mixed(address * np.uint64(64) + event) ^ hashes ^ detail ^ mixed(columns["size"]))
-            content = mixed(content + mixed(columns["value"] + np.uint64(1)))
-        if "slot" in frame.columns:
-            slot = frame["slot"].to_numpy().astype(np.int64)
-            return Keys(slot, content, columns["value"], address, kind == _STRAY, follows)
-        with np.errstate(over="ignore"):
-            other = mixed(mixed((address >> np.uint64(BLOCK_BITS)) * np.uint64(64) + event) ^ hashes ^ detail)
-        cell = np.where(kind == _REGION, block_cell(address), np.where(kind == _CONFIG, address >> np.uint64(2), other))
+        address = _words(frame["address"])
+        cell = np.where(kind == _REGION, block_cell(address), address >> np.uint64(2))
+        rest = np.flatnonzero(kind > _CONFIG)
+        if len(rest):
+            event = _codes(frame)[rest].astype(np.uint64)
+            detail = _details(frame["detail"], kind >= _MEMORY)[rest]
+            with np.errstate(over="ignore"):
+                places = mixed((address[rest] >> np.uint64(BLOCK_BITS)) * np.uint64(64) + event)
+            cell[rest] = mixed(places ^ hashes[index][rest] ^ detail)
         region = np.where(kind == _REGION, frame["region"].fill_null(0).to_numpy().astype(np.int64), 0)
-        slot = self._numbers(kind, devices, index, region) * CELLS + (cell % np.uint64(CELLS)).astype(np.int64)
-        return Keys(slot, content, columns["value"], address, kind == _STRAY, follows)
+        return self._numbers(kind, devices, index, region) * CELLS + (cell % np.uint64(CELLS)).astype(np.int64)
 
     def _numbers(self, kind: Ints, devices: list[str], device: Ints, region: Ints) -> Ints:
         """The family of each row. Only accesses to regions and config space are told apart by device."""
@@ -129,6 +130,23 @@ class Families:
             name = devices[own[row]] if kind[row] <= _CONFIG else ""
             numbers[packed[row]] = self.number((KINDS[kind[row]], name, int(region[row])))
         return numbers[packed]
+
+
+def contents(frame: pl.DataFrame) -> Words:
+    """For each row of a frame with `COLUMNS` a hash of what is accessed how and with which value."""
+    codes = _codes(frame)
+    kind = np.where(_KIND_OF[codes] == _QUIRK, _PLACES, _KIND_OF[codes])
+    hashes, _, index = _named(frame["device"])
+    detail = _details(frame["detail"], kind >= _MEMORY)
+    address, size, value = (_words(frame[name]) for name in ("address", "size", "value"))
+    with np.errstate(over="ignore"):
+        access = mixed(address * np.uint64(64) + codes.astype(np.uint64)) ^ hashes[index] ^ detail ^ mixed(size)
+        return mixed(mixed(access) + mixed(value + np.uint64(1)))
+
+
+def _codes(frame: pl.DataFrame) -> Ints:
+    codes: Ints = frame["event"].to_physical().to_numpy().astype(np.int64)
+    return codes
 
 
 def _followed(kind: Ints) -> Ints:
@@ -159,9 +177,10 @@ def _details(column: pl.Series, wanted: Flags) -> Words:
 def _named(column: pl.Series) -> tuple[Words, list[str], Ints]:
     """Hashes of the distinct names, the names, and which one each row has; the same in every process."""
     codes = column.to_physical().cast(pl.Int64).fill_null(-1).to_numpy() + 1
-    first = _firsts(codes, int(codes.max()) + 1)
+    end = int(codes.max(initial=0)) + 1
+    first = _firsts(codes, end)
     texts = column.gather(first.tolist()).cast(pl.String).fill_null("").to_list()
-    index = np.zeros(int(codes.max()) + 1, dtype=np.int64)
+    index = np.zeros(end, dtype=np.int64)
     index[codes[first]] = np.arange(len(first))
     hashes = np.array([zlib.crc32(t.encode()) << 32 | zlib.adler32(t.encode()) for t in texts], dtype=np.uint64)
     return mixed(hashes), texts, index[codes]

@@ -1,5 +1,6 @@
 """Which events of a long log are kept: chunk after chunk, with tables of a fixed size as the only memory."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -47,10 +48,10 @@ class Selection:
         self._seen = np.zeros(_SEEN, dtype=np.bool_)
         self._watched_left = [_MOST_WATCHED, _MOST_WATCHED]
 
-    def head(self, keys: Keys) -> None:
+    def head(self, keys: Keys, content: Words) -> None:
         """Takes note of events that are kept anyway."""
         order, slot = _sorted(keys)
-        self._new(slot, keys.content[order])
+        self._new(slot, content[order])
         counted(self._ranks, keys)
         self._state[slot] = _KEPT
 
@@ -58,8 +59,21 @@ class Selection:
         """Which events lie in blocks that count as memory."""
         return np.asarray(self._totals[slot] < self._plan.floor[slot // CELLS])
 
-    def choose(self, keys: Keys) -> Chosen:
-        """What of a chunk is kept."""
+    def choose(self, keys: Keys, contents: Callable[[Ints], Words]) -> Chosen:
+        """What of a chunk is kept; `contents` gives the content of some of its rows."""
+        telling = self._telling(keys)
+        rows = np.flatnonzero(self._undecided(keys.slot, telling)[keys.follows])
+        few = self._choose(keys.at(rows), contents(rows), telling[rows])
+        keep, missed = (np.zeros(len(keys.slot), dtype=np.bool_) for _ in range(2))
+        keep[rows], missed[rows] = few.keep, few.missed
+        return Chosen(keep, rows[few.gaps], self.memory(keys.slot)[keys.follows], missed)
+
+    def _undecided(self, slot: Ints, telling: Flags) -> Flags:
+        """All but memory of which nothing was kept and nothing will be: most of a log that draws pictures."""
+        kept = self._state[slot] == _KEPT
+        return np.asarray(~self.memory(slot) | kept | np.isin(slot, np.unique(slot[telling])))
+
+    def _choose(self, keys: Keys, content: Words, telling: Flags) -> Chosen:
         order, slot = _sorted(keys)
         family = slot // CELLS
         starts = _starts(slot)
@@ -68,9 +82,9 @@ class Selection:
         allowed = total >= self._plan.floor[family]
         kept = allowed & (rank < self._plan.quota[family])
         kept |= allowed & ~self._regions[family] & (rank >= total.astype(np.int64) - _LAST)
-        new = self._new(slot, keys.content[order]) & allowed & ~kept
+        new = self._new(slot, content[order]) & allowed & ~kept
         kept |= self._within_quota(_around(new, starts), slot, family, kept)
-        kept |= _around(self._telling(keys, order), starts)
+        kept |= _around(telling[order], starts)
         np.add.at(self._ranks, slot, np.uint32(1))
         gaps = self._gaps(slot, starts, kept)
         keep, memory, missed = (_unsorted(flags, order, len(keys.slot)) for flags in (kept, ~allowed, new & ~kept))
@@ -98,14 +112,14 @@ class Selection:
         out[taken] = True
         return out
 
-    def _telling(self, keys: Keys, order: Ints) -> Flags:
+    def _telling(self, keys: Keys) -> Flags:
         """Events with a watched value, and strays at a watched address; the first of them."""
         marked = np.zeros(len(keys.slot), dtype=np.bool_)
         for turn, flags in enumerate((self._watched.tell(keys.value), keys.stray & self._watched.hold(keys.address))):
             hits = np.flatnonzero(flags)[: self._watched_left[turn]]
             self._watched_left[turn] -= len(hits)
             marked[hits] = True
-        return np.asarray(marked[order])
+        return marked
 
     def _gaps(self, slot: Ints, starts: Flags, kept: Flags) -> Ints:
         before = np.append(np.uint8(_NONE), np.where(kept, _KEPT, _LEFT)[:-1].astype(np.uint8))
