@@ -49,15 +49,17 @@ def analyze(
     guest: str | Path | Paths = (),
     device: str | None = None,
     progress: Progress | None = None,
+    follow: Callable[[], bool] | None = None,
 ) -> Findings:
     """Find back doors and accidents in one run's logs.
 
     `paths`: logs and folders (bundles) of one run, one by one or as lists; `host` and `guest`: listings whose side is
-    known; `device`: only this device, as the log names it; `progress(stage, done, total)` is called now and then.
-    Raises NoUsableInput where no input holds a trace, UsageError where `device` is not in it.  Inputs that failed
-    beside others that did not are in `statistics["failures"]`.
+    known; `device`: only this device, as the log names it; `progress(stage, done, total)` is called now and then;
+    `follow`: wait for lines of a log that is still written, until this says that it is enough.
+    Raises NoUsableInput where no input holds a trace, UsageError where `device` is not in it or more than one log is to
+    be followed.  Inputs that failed beside others that did not are in `statistics["failures"]`.
     """
-    return study(*paths, host=host, guest=guest, device=device, progress=progress).document
+    return study(*paths, host=host, guest=guest, device=device, progress=progress, follow=follow).document
 
 
 def study(
@@ -67,6 +69,7 @@ def study(
     device: str | None = None,
     progress: Progress | None = None,
     budget: folding.Budget | None = None,
+    follow: Callable[[], bool] | None = None,
 ) -> Study:
     """As `analyze`, and keeps the events and the cards, for those who need more than the document.
 
@@ -74,9 +77,11 @@ def study(
     memory that grows with the log.
     """
     tell = progress or _silent
-    sources = inputs.resolve(_flat(paths), host=_flat((host,)), guest=_flat((guest,)))
+    sources = inputs.resolve(_flat(paths), host=_flat((host,)), guest=_flat((guest,)), arriving=follow is not None)
+    if follow is not None:
+        inputs.check_single_log(sources)
     folder = folding.Folder(budget or folding.Budget())
-    read = reading.read(sources, progress=tell, collector=folder)
+    read = reading.read(sources, progress=tell, collector=folder, follow=follow)
     if not any(record.role == "trace" for record in read.inputs):
         raise _no_trace(read.inputs, [problem for source in sources if (problem := source.problem)])
     tell("listings", 0, None)

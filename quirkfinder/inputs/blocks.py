@@ -50,7 +50,7 @@ def _last_cut(buffer: bytearray, length: int) -> int:
     return cut
 
 
-def arriving_blocks(stream: Stream, size: int = 1 << 20) -> Iterator[LineBlock]:
+def arriving_blocks(stream: Stream, size: int = BLOCK) -> Iterator[LineBlock]:
     """Blocks of whole lines as they arrive, without waiting for a block to be full: of files that are still written."""
     carried = b""
     offset = 0

@@ -1,14 +1,19 @@
 """What the user handed over: logs, bundles, standard input; every file with its role, by content."""
 
+import contextlib
 import hashlib
+import os
 import shutil
 import sys
 import tempfile
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import IO
 
+from quirkfinder.errors import UsageError
 from quirkfinder.findings.document import Role
 from quirkfinder.inputs.blocks import BLOCK, LineBlock, arriving_blocks, line_blocks
 from quirkfinder.inputs.recognition import recognise
@@ -35,6 +40,8 @@ class Source:
     position: int = 0
     #: Keeps a copy of standard input for as long as the source lives.
     keep: object = field(default=None, repr=False, compare=False)
+    #: False while standard input is still copied: asked by who follows it.
+    complete: Callable[[], bool] | None = field(default=None, repr=False, compare=False)
 
     @cached_property
     def sha256(self) -> str:
@@ -87,8 +94,8 @@ class Source:
                 self.problem = f"{self.path}: {stream.problem}; what came before was read"
 
 
-def followed(source: Source, stop: Callable[[], bool], interval: float = 0.2) -> Iterator[LineBlock]:
-    """Blocks of a log that is still written, as lines arrive; ends when `stop()` is true at the end of the file.
+def followed(source: Source, enough: Callable[[], bool], interval: float = 0.2) -> Iterator[LineBlock]:
+    """Blocks of a log that is still written, as lines arrive, until `enough()` (or the end of standard input).
 
     `interval`: seconds between two looks at a file that does not grow.  Compressed files are read once.
     """
@@ -99,15 +106,29 @@ def followed(source: Source, stop: Callable[[], bool], interval: float = 0.2) ->
         return
     if isinstance(stream, PlainStream):
         stream.close()
-        stream = FollowedStream(source.location.open("rb", buffering=0), stop, interval)
+        complete = source.complete or (lambda: False)
+        stream = FollowedStream(source.location.open("rb", buffering=0), enough, complete, interval)
     try:
         for block in arriving_blocks(stream):
             source.position = stream.position
             yield block
     finally:
         stream.close()
+        if source.format == UNKNOWN and (found := recognise(source.open)) is not None:
+            source.format = found[1]
         if stream.problem:
             source.problem = f"{source.path}: {stream.problem}; what came before was read"
+
+
+def check_single_log(sources: Sequence[Source]) -> None:
+    """Raises UsageError where there is not exactly one log to follow."""
+    logs = [source.path for source in sources if source.role == "trace"]
+    if len(logs) == 1:
+        return
+    raise UsageError(
+        f"one log can be followed; given: {', '.join(logs) or 'none'}",
+        "name the log that is still written, and the inventories with --host and --guest",
+    )
 
 
 def _examined(path: str, location: Path, *, forced: Role | None, named: bool) -> Source:
@@ -138,13 +159,32 @@ def _examined(path: str, location: Path, *, forced: Role | None, named: bool) ->
 
 def _standard_input() -> Source:
     """A copy of standard input: evidence is quoted from it after the analysis."""
-    # The file has to outlive this function: the source keeps it.
-    copy = tempfile.NamedTemporaryFile(prefix="quirkfinder-", suffix=".log")  # noqa: SIM115
+    copy = _copy()
     shutil.copyfileobj(sys.stdin.buffer, copy)
     copy.flush()
     source = _examined("-", Path(copy.name), forced=None, named=True)
     source.keep = copy
     return source
+
+
+def _arriving_input() -> Source:
+    """Standard input as a log that is still written, copied as it comes."""
+    copy = _copy()
+
+    def take() -> None:
+        with contextlib.suppress(OSError):  # a full disk: the log ends there
+            while piece := os.read(sys.stdin.fileno(), 1 << 20):
+                copy.write(piece)
+                copy.flush()
+
+    copying = threading.Thread(target=take, daemon=True)
+    copying.start()
+    return Source("-", Path(copy.name), "trace", keep=copy, complete=lambda: not copying.is_alive())
+
+
+def _copy() -> IO[bytes]:
+    # The file has to outlive this function: the source keeps it.
+    return tempfile.NamedTemporaryFile(prefix="quirkfinder-", suffix=".log")
 
 
 def _folder(path: Path) -> list[Source]:
@@ -159,20 +199,28 @@ def _folder(path: Path) -> list[Source]:
 
 
 def resolve(
-    paths: Sequence[str | Path], *, host: Sequence[str | Path] = (), guest: Sequence[str | Path] = ()
+    paths: Sequence[str | Path],
+    *,
+    host: Sequence[str | Path] = (),
+    guest: Sequence[str | Path] = (),
+    arriving: bool = False,
 ) -> list[Source]:
     """The files behind PATHs (logs, `-`, folders whose files are recognised by content), then host and guest files.
 
-    Sub-folders of a folder are left alone.  Never raises for a bad file: `Source.problem` says what is wrong with it.
+    Sub-folders of a folder are left alone.  `arriving`: a named file that holds no line of a trace yet is a log that
+    is still written, and so is standard input.  Never raises for a bad file: `Source.problem` says what is wrong with
+    it.
     """
     out: list[Source] = []
     for path in paths:
         if str(path) == "-":
-            out.append(_standard_input())
+            out.append(_arriving_input() if arriving else _standard_input())
         elif Path(path).is_dir():
             out += _folder(Path(path))
         else:
             out.append(_examined(str(path), Path(path), forced=None, named=True))
+            if arriving and out[-1].format == UNKNOWN and Path(path).is_file():
+                out[-1] = Source(str(path), Path(path), "trace")
     roles: tuple[tuple[Sequence[str | Path], Role], ...] = ((host, "host"), (guest, "guest"))
     for files, role in roles:
         out += [_examined(str(file), Path(file), forced=role, named=True) for file in files]

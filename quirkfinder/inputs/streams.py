@@ -66,23 +66,37 @@ class PlainStream:
 
 
 class FollowedStream(PlainStream):
-    """A file that is still written: at its end it waits for more, until `stop` says so or the file shrinks."""
+    """A file that is still written: at its end it waits for more.
 
-    def __init__(self, file: BinaryIO, stop: Callable[[], bool], interval: float = 0.2) -> None:
-        """`interval`: seconds between two looks."""
+    It ends when nothing more can come, when somebody has enough (what lies there by then is read), or when the file
+    becomes shorter.
+    """
+
+    def __init__(
+        self, file: BinaryIO, enough: Callable[[], bool], complete: Callable[[], bool], interval: float = 0.2
+    ) -> None:
+        """`enough` and `complete`: asked before each look at the file; `interval`: seconds between two looks."""
         super().__init__(file)
-        self._stop = stop
+        self._enough = enough
+        self._complete = complete
         self._interval = interval
+        self._end: int | None = None
 
     def readinto(self, target: memoryview) -> int:
-        while not (count := super().readinto(target)) and self.problem is None:
-            if self._stop():
-                return 0
-            if os.fstat(self._file.fileno()).st_size < self.position:
+        while True:
+            if self._end is None and (self._complete() or self._enough()):
+                self._end = self._size()
+            room = len(target) if self._end is None else max(0, min(len(target), self._end - self.position))
+            count = super().readinto(target[:room]) if room else 0
+            if count or self._end is not None or self.problem is not None:
+                return count
+            if self._size() < self.position:
                 self.problem = "the file became shorter while it was followed"
                 return 0
             time.sleep(self._interval)
-        return count
+
+    def _size(self) -> int:
+        return os.fstat(self._file.fileno()).st_size
 
 
 class _Decompressor(ABC):

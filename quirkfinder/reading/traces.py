@@ -2,7 +2,7 @@
 
 import contextlib
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Protocol
@@ -110,10 +110,11 @@ def read(
     progress: Progress | None = None,
     engine: EngineChoice = "auto",
     collector: Collector | None = None,
+    follow: Callable[[], bool] | None = None,
 ) -> Reading:
     """All events of the traces among `sources`; the others are listed with their role and not read here.
 
-    With a `collector` that gets the events, and those of the result are none.
+    With a `collector` that gets the events, and those of the result are none.  `follow`: as in `read_blocks`.
     """
     frames: list[pl.DataFrame] = []
     records: list[InputRecord] = []
@@ -125,7 +126,9 @@ def read(
         tally = Tally()
         if source.role == "trace":
             parts: list[pl.DataFrame] = []
-            for block in read_blocks(source, input=position, progress=progress, engine=engine, declared=listed):
+            for block in read_blocks(
+                source, input=position, progress=progress, engine=engine, declared=listed, follow=follow
+            ):
                 tally.add(block)
                 frame = _by_itself(block.frame)
                 if collector is None:
@@ -200,10 +203,11 @@ def convert(
     progress: Progress | None = None,
     engine: EngineChoice = "auto",
     threads: int | None = None,
+    follow: Callable[[], bool] | None = None,
 ) -> Converted:
     """Writes the events of all traces as one Parquet file with the columns of `events.PUBLIC_SCHEMA`.
 
-    `threads`: blocks that are parsed at a time; None: one a processor, up to 4 of them.
+    `threads`: blocks that are parsed at a time; None: one a processor, up to 4 of them.  `follow`: as in `read_blocks`.
     Blocks are written as they are parsed, into a file beside `out_path` that takes its name when it is complete: an
     interrupted run leaves what was there before.  Raises OSError.
     """
@@ -217,7 +221,13 @@ def convert(
             if source.role != "trace":
                 continue
             for block in read_blocks(
-                source, input=position, progress=progress, engine=engine, threads=parsers, declared=listed
+                source,
+                input=position,
+                progress=progress,
+                engine=engine,
+                threads=parsers,
+                declared=listed,
+                follow=follow,
             ):
                 tallies[position].add(block)
                 yield block.frame[list(PUBLIC_SCHEMA)]

@@ -1,8 +1,10 @@
 """`quirkfinder analyze`: one run's logs in, findings out."""
 
 import argparse
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from quirkfinder.cli.following import FOLLOWING, add_follow, until_interrupted
 from quirkfinder.cli.output import check_target, write
 from quirkfinder.cli.parser import Commands
 from quirkfinder.cli.show import FORMATS, show
@@ -30,6 +32,7 @@ def add(commands: Commands) -> None:
             "quirkfinder analyze qemu.log --host lspci.txt --guest info-pci.txt",
             "quirkfinder analyze run/ --format json -o findings.json",
             "zstdcat qemu.log.zst | quirkfinder analyze - --fail-on confirmed",
+            "quirkfinder analyze qemu.log --follow --host lspci.txt",
         ],
         run,
     )
@@ -47,6 +50,7 @@ def add(commands: Commands) -> None:
     parser.add_argument("--device", metavar="NAME", help="only this device, as the log names it")
     parser.add_argument("--format", choices=FORMATS, default="table", help="what to write; %(default)s is for people")
     parser.add_argument("-o", "--output", metavar="FILE", help="write to FILE instead of stdout")
+    add_follow(parser)
     parser.add_argument(
         "--fail-on",
         choices=("confirmed", "likely"),
@@ -58,16 +62,8 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
     check_target(arguments.output)
     if arguments.output and arguments.output.endswith(".json") and arguments.format == "table":
         terminal.say(f"note: {arguments.output} will hold the report for people; --format json writes the document")
-    from quirkfinder.analysis import analyze
-
-    with terminal.progress() as progress:
-        document = analyze(
-            arguments.paths,
-            host=arguments.host,
-            guest=arguments.guest,
-            device=arguments.device,
-            progress=progress,
-        )
+    with until_interrupted(wanted=arguments.follow) as follow:
+        document = _document(arguments, terminal, follow)
     for record in document.inputs:
         terminal.detail(f"{record.path}: {record.role}, {record.format}, {record.lines} lines, {record.events} events")
     write(show(document, arguments.format, terminal, to_file=arguments.output is not None), arguments.output)
@@ -78,6 +74,22 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
     for failure in failures:
         terminal.say(f"failed: {failure}")
     return int(found)
+
+
+def _document(arguments: argparse.Namespace, terminal: Terminal, follow: Callable[[], bool] | None) -> "Findings":
+    from quirkfinder.analysis import analyze
+
+    if arguments.follow:
+        terminal.say(FOLLOWING)
+    with terminal.progress() as progress:
+        return analyze(
+            arguments.paths,
+            host=arguments.host,
+            guest=arguments.guest,
+            device=arguments.device,
+            progress=progress,
+            follow=follow,
+        )
 
 
 def _found(document: "Findings", fail_on: str | None) -> bool:
