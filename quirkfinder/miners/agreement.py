@@ -3,7 +3,8 @@
 Given the direct accesses to some locations and the accesses that a hypothesis maps to the same locations, the merged
 history of every location is checked: what was written one way must be read the other way, and what nobody wrote must
 read the same both ways.  Copies that the guest made itself (it reads a value one way and writes it the other) prove
-nothing and are told apart by asking whether the write changed what the location held.
+nothing and are told apart by asking whether the write changed what the location held.  Copies that the card makes are
+told apart by the moment: one memory never shows its former content to one way after the other way wrote to it.
 """
 
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from quirkfinder.miners.accesses import Accesses, Flags, Ints
+from quirkfinder.miners.histories import Units, Verdicts, assembled, judged, units_of
 from quirkfinder.miners.information import information
 
 
@@ -27,12 +29,31 @@ class Agreement:
     crossed: int = 0  # distinct values that were written one way and read the other
     differing: int = 0  # locations where one way told something informative and the other anything else, zero included
     empty: int = 0  # locations where the mapped way told something and the direct way zero
+    fresh: int = 0  # locations where what one way wrote was read the other way
+    stale: int = 0  # locations where one way wrote and the other still read what was there before
+    kept: int = 0  # those of them where the other way had written that itself
+    late: int = 0  # locations where what one way wrote came to the other way, but not at once
+    wavering: int = 0  # locations that agreed, but contradict as well and change by themselves
+    apart: int = 0  # locations where the two ways never agreed, those that change by themselves included
+
+    @property
+    def refuted(self) -> bool:
+        """Were these two memories after a write to one of them?
+
+        A register that keeps no written value is stale as well, so some of many are let pass.
+        """
+        if self.late >= 2 or self.late * 16 > self.fresh:
+            return True
+        return (self.stale + 3 * self.kept) * 4 > self.fresh + self.locations // 4
 
     @property
     def holds(self) -> bool:
         """At least two independent values at two locations, and little against it."""
-        against = self.contradictions + self.empty // 2  # zero may be a register that was filled since
-        return self.values >= 2 and self.locations >= 2 and against * 4 <= self.locations
+        # zero may be a register that was filled since
+        against = self.contradictions + self.empty // 2 + self.wavering
+        chosen = not self.crossed and self.apart > self.locations  # constants that stand in many places agree somewhere
+        enough = self.values >= 2 and self.locations >= 2 and against * 4 <= self.locations
+        return enough and not chosen and not self.refuted
 
 
 NOTHING = Agreement(0.0, 0, 0, 0, (), np.zeros(0, dtype=np.int64))
@@ -45,88 +66,123 @@ def agreement(
     """Check `mapped`, whose elements are claimed to reach `location` (places), against `direct` accesses to them.
 
     `echo` marks mapped reads that prove nothing, because they return what the guest wrote there itself; `direct_echo`
-    the same for the direct ones.  Only accesses of equal size at equal location are compared: a byte read of a dword
-    says little and costs clarity.
+    the same for the direct ones.  Accesses of different widths are compared where they overlap.
     """
-    reached = np.isin(direct.place, location)
+    reached = np.isin(direct.place >> 2, location >> 2)
+    own = np.zeros(len(direct), np.bool_) if direct_echo is None else direct_echo
+    void = np.concatenate([own[reached], np.zeros(len(mapped), np.bool_) if echo is None else echo])
     direct = direct.take(reached)
-    own = np.zeros(len(direct), np.bool_) if direct_echo is None else direct_echo[reached]
     if not len(direct) or not len(mapped):
         return NOTHING
-    place = np.concatenate([direct.place, location])
-    row = np.concatenate([direct.row, mapped.row])
-    size = np.concatenate([direct.size, mapped.size])
-    value = np.concatenate([direct.value, mapped.value])
-    write = np.concatenate([direct.write, mapped.write])
-    other = np.concatenate([np.zeros(len(direct), np.bool_), np.ones(len(mapped), np.bool_)])
-    void = np.concatenate([own, np.zeros(len(mapped), np.bool_) if echo is None else echo])
-    order = np.lexsort([row, size, place])
-    place, row, size, value, write, other = (a[order] for a in (place, row, size, value, write, other))
-    start = np.append(True, (place[1:] != place[:-1]) | (size[1:] != size[:-1]))
-    supports, against, partner = _judge(start, value, write, other)
-    bits = information(value, size)
-    supports &= (bits > 0) & ~void[order]
-    volatile = _volatile(start, value, write, other)
-    against &= ~volatile
-    empty = against & _telling_where_empty(value, bits, other, partner)
-    differing = against & ((bits > 0) | (bits[partner] > 0))
-    against &= (bits > 0) & (bits[partner] > 0)
-    agreeing = np.flatnonzero(supports)
-    _, unique = np.unique(value[agreeing], return_index=True)
-    ranked = agreeing[unique][np.argsort(-bits[agreeing[unique]], kind="stable")]
-    pairs = tuple((int(row[partner[i]]), int(row[i])) for i in ranked[:_MOST_PAIRS])
+    sides = _Sides(
+        np.concatenate([direct.place, location]),
+        np.concatenate([direct.row, mapped.row]),
+        np.concatenate([direct.size, mapped.size]),
+        np.append(np.zeros(len(direct), np.bool_), np.ones(len(mapped), np.bool_)),
+        void,
+    )
+    value, write = np.concatenate([direct.value, mapped.value]), np.concatenate([direct.write, mapped.write])
+    units = units_of(sides.place, sides.row, sides.size, value, write, sides.mapped)
+    return _told(sides, units, judged(units))
+
+
+@dataclass(frozen=True, slots=True)
+class _Sides:
+    """The accesses of both ways as columns, the direct ones first; `void` ones support nothing."""
+
+    place: Ints
+    row: Ints
+    size: np.ndarray
+    mapped: Flags
+    void: Flags
+
+    def any(self, units: Units, flags: Flags) -> Flags:
+        """Which accesses have a flagged unit."""
+        found = np.zeros(len(self.row), dtype=np.bool_)
+        found[units.access[flags]] = True
+        return found
+
+    def places(self, flags: Flags, *, without: Ints | None = None) -> int:
+        """How many locations the flagged accesses have, those in `without` left out."""
+        found = np.unique(self.place[flags])
+        return len(found) if without is None else int((~np.isin(found, without)).sum())
+
+
+def _told(sides: _Sides, units: Units, said: Verdicts) -> Agreement:
+    count = len(sides.row)
+    supporting = said.compared & said.equal & (said.changed | ~said.crossed)
+    value, size = assembled(units, supporting, units.value, count)
+    differs = said.compared & ~said.equal
+    unequal = sides.any(units, differs)
+    bits = np.where(unequal, 0.0, information(value, size)) * ~sides.void
+    agreeing = np.flatnonzero(bits > 0)
+    partner = np.zeros(count, dtype=np.int64)
+    partner[units.access[supporting]] = units.access[said.partner[supporting]]
+    agreed = np.unique(sides.place[agreeing])
+    crossed = sides.any(units, supporting & said.crossed)[agreeing]
+    order = agreeing[np.lexsort([sides.row[agreeing], sides.place[agreeing], value[agreeing]])]
+    order = order[np.append(True, value[order][1:] != value[order][:-1])] if len(order) else order
+    ranked = order[np.argsort(-bits[order], kind="stable")]
     taking = np.concatenate([agreeing, partner[agreeing]])
+    moments = _moments(sides, units, said)
     return Agreement(
         float(bits[ranked].sum()),
         len(ranked),
-        len(np.unique(place[agreeing])),
-        len(np.setdiff1d(place[against], place[agreeing])),
-        pairs,
-        np.unique(row[taking[other[taking]]]),
-        len(np.unique(value[agreeing[write[partner[agreeing]]]])),
-        len(np.setdiff1d(place[differing], place[agreeing])),
-        len(np.setdiff1d(place[empty], place[agreeing])),
+        len(agreed),
+        pairs=tuple((int(sides.row[partner[i]]), int(sides.row[i])) for i in ranked[:_MOST_PAIRS]),
+        mapped_rows=np.unique(sides.row[taking[sides.mapped[taking]]]),
+        crossed=len(np.unique(value[agreeing[crossed]])),
+        fresh=len(np.unique(sides.place[agreeing[crossed]])),
+        **_against(sides, units, said, agreed),
+        **moments,
     )
 
 
-def _telling_where_empty(value: np.ndarray, bits: np.ndarray, other: np.ndarray, partner: np.ndarray) -> np.ndarray:
-    """Elements that tell something by the mapped way where the direct way gave zero, or the other way round in time."""
-    mapped, direct = np.where(other, value, value[partner]), np.where(other, value[partner], value)
-    return np.asarray((np.where(other, bits, bits[partner]) > 0) & (direct == 0) & (mapped != 0))
+def _against(sides: _Sides, units: Units, said: Verdicts, agreed: Ints) -> dict[str, int]:
+    """Locations of the several kinds of disagreement; `agreed`: those at which something informative agreed."""
+    differs = said.compared & ~said.equal
+    steady = sides.any(units, differs & ~said.volatile)
+    restless = sides.any(units, differs & said.volatile)
+    own, size = assembled(units, said.compared, units.value, len(sides.row))
+    theirs, _ = assembled(units, said.compared, units.value[said.partner], len(sides.row))
+    told, other = information(own, size) > 0, information(theirs, size) > 0
+    mapped, direct = np.where(sides.mapped, own, theirs), np.where(sides.mapped, theirs, own)
+    empty = np.where(sides.mapped, told, other) & (direct == 0) & (mapped != 0)
+    unsteady = np.unique(sides.place[restless & told & other])
+    return {
+        "contradictions": sides.places(steady & told & other, without=agreed),
+        "differing": sides.places(steady & (told | other), without=agreed),
+        "empty": sides.places(steady & empty, without=agreed),
+        "wavering": int(np.isin(unsteady, agreed).sum()),
+        "apart": sides.places((steady | restless) & (told | other), without=agreed),
+    }
 
 
-def _judge(start: np.ndarray, value: np.ndarray, write: np.ndarray, other: np.ndarray) -> tuple[np.ndarray, ...]:
-    """For every element: does it support, does it contradict, and the earlier element it is compared with."""
-    position = np.arange(len(start))
-    group_start = np.maximum.accumulate(np.where(start, position, 0))
-    last_write = np.maximum.accumulate(np.where(write, position, -1))
-    written = (last_write >= group_start) & (last_write >= 0)  # inclusive, but only reads are judged
-    source = np.where(written, last_write, 0)
-    before = np.maximum(source - 1, 0)
-    changed = (source == group_start) | (value[before] != value[source])
-    through_write = ~write & written & (other[source] != other)
-    last_other = np.where(other, _last(~other, position), _last(other, position))
-    seen = (last_other >= group_start) & (last_other >= 0)
-    peer = np.where(seen, last_other, 0)
-    untouched = ~write & ~written & seen
-    partner = np.where(through_write, source, peer)
-    equal = value[partner] == value
-    supports = (through_write & equal & changed) | (untouched & equal)
-    against = (through_write | untouched) & ~equal
-    return supports, against, partner
+def _moments(sides: _Sides, units: Units, said: Verdicts) -> dict[str, int]:
+    """Locations at which the two ways were two memories after a write that told something."""
+    telling = information(units.value, units.size)[said.partner] > 0
+    forgetful = _forgetful(units)
+    return {
+        "stale": sides.places(sides.any(units, said.stale & telling & ~forgetful)),
+        "kept": sides.places(sides.any(units, said.kept & telling & ~forgetful)),
+        "late": sides.places(sides.any(units, said.late & telling & ~forgetful)),
+    }
 
 
-def _last(flag: np.ndarray, position: np.ndarray) -> np.ndarray:
-    return np.asarray(np.maximum.accumulate(np.where(flag, position, -1)))
+def _forgetful(units: Units) -> Flags:
+    """Units of places that do not keep what is written: read the same way directly afterwards they differ."""
+    lost = ~units.start[1:] & units.write[:-1] & ~units.write[1:] & (units.other[1:] == units.other[:-1])
+    lost &= units.value[1:] != units.value[:-1]
+    group = np.cumsum(units.start) - 1
+    found = np.zeros(int(group[-1]) + 1, dtype=np.bool_)
+    found[group[1:][lost]] = True
+    return np.asarray(found[group])
 
 
-def _volatile(start: np.ndarray, value: np.ndarray, write: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """Elements of groups in which one way alone reads two values without a write between: counters, status, FIFOs."""
-    group = np.cumsum(start) - 1
-    same = ~start[1:] & ~write[1:] & ~write[:-1] & (other[1:] == other[:-1]) & (value[1:] != value[:-1])
-    moved = np.zeros(group[-1] + 1 if len(group) else 0, dtype=np.bool_)
-    moved[group[1:][same]] = True
-    return np.asarray(moved[group])
+def around(location: Ints) -> Ints:
+    """The places at which an access can begin that overlaps the dwords of `location`, ascending."""
+    dwords = np.unique(location >> 2) << 2
+    return (dwords[:, None] + np.arange(4)).ravel()
 
 
 def written_before(accesses: Accesses) -> Flags:

@@ -143,7 +143,8 @@ def _of_deltas(
 
 def _outweighs(agreed: Agreement) -> bool:
     """Do many values agree, and twice as many places as contradict?  A lost line shifts what follows it."""
-    return min(agreed.values, agreed.locations) >= _MANY and agreed.contradictions * 2 <= agreed.locations
+    many = min(agreed.values, agreed.locations) >= _MANY
+    return many and agreed.contradictions * 2 <= agreed.locations and not agreed.refuted
 
 
 def _equal_values(uses: Uses, memory: Memory, own: frozenset[int]) -> tuple[Ints, Ints]:
