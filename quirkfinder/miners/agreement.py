@@ -34,6 +34,7 @@ class Agreement:
     kept: int = 0  # those of them where the other way had written that itself
     late: int = 0  # locations where what one way wrote came to the other way, but not at once
     wavering: int = 0  # locations that agreed, but contradict as well and change by themselves
+    restless: int = 0  # locations that agreed, but change by themselves
     apart: int = 0  # locations where the two ways never agreed, those that change by themselves included
 
     @property
@@ -51,7 +52,8 @@ class Agreement:
         """At least two independent values at two locations, and little against it."""
         # zero may be a register that was filled since
         against = self.contradictions + self.empty // 2 + self.wavering
-        chosen = not self.crossed and self.apart > self.locations  # constants that stand in many places agree somewhere
+        # constants that stand in many places agree somewhere, and so does what shows now this and now that
+        chosen = not self.crossed and (self.apart > self.locations or self.restless * 2 > self.locations)
         enough = self.values >= 2 and self.locations >= 2 and against * 4 <= self.locations
         return enough and not chosen and not self.refuted
 
@@ -154,6 +156,7 @@ def _against(sides: _Sides, units: Units, said: Verdicts, agreed: Ints) -> dict[
         "differing": sides.places(steady & (told | other), without=agreed),
         "empty": sides.places(steady & empty, without=agreed),
         "wavering": int(np.isin(unsteady, agreed).sum()),
+        "restless": int(np.isin(agreed, sides.place[sides.any(units, said.volatile)]).sum()),
         "apart": sides.places((steady | restless) & (told | other), without=agreed),
     }
 

@@ -11,7 +11,8 @@ from quirkfinder.findings import Finding
 from quirkfinder.folding import Gaps
 from quirkfinder.miners.accesses import Flags, config_accesses, merged
 from quirkfinder.miners.accidents import collision_findings, identity_findings
-from quirkfinder.miners.banks import alias_finding, discover_banks, paged_finding
+from quirkfinder.miners.aliases import alias_finding
+from quirkfinder.miners.banks import discover_banks
 from quirkfinder.miners.claims import Scene, scene_of
 from quirkfinder.miners.foreign import foreign_findings
 from quirkfinder.miners.hardware import hardware_config, without_upper
@@ -20,6 +21,7 @@ from quirkfinder.miners.indexed import indexed_findings
 from quirkfinder.miners.leak_findings import leak_finding
 from quirkfinder.miners.leaks import discover_leaks
 from quirkfinder.miners.mirrors import Mirror, discover_mirrors, mirror_at, mirror_finding
+from quirkfinder.miners.paging import paged_finding
 from quirkfinder.miners.registers import Registers
 from quirkfinder.miners.sinks import sink_findings
 from quirkfinder.miners.unexplained import leftovers, unexplained_findings

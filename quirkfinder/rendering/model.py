@@ -93,9 +93,12 @@ def _paged_window(p: Parameters) -> list[str]:
     bank = p.get("bank")
     where = _register(p.get("region"), bank) if isinstance(bank, dict) else words.place(p.get("region"), bank)
     here = f"{words.place(p.get('region'), p.get('offset'))}, {words.octets(p.get('size'))}"
+    bits = f"(bank & {words.plain(p['mask'])})" if "mask" in p else "bank"
+    shift = words.number(p.get("shift"))
+    step = f">> {-shift}" if shift is not None and shift < 0 else f"<< {words.plain(p.get('shift'))}"
     return [
         f"bank register: {where}",
-        f"{here}, shows {words.region(p.get('target_region'))} at (bank << {words.plain(p.get('shift'))})",
+        f"{here}, shows {words.region(p.get('target_region'))} at ({bits} {step})",
     ]
 
 
@@ -156,7 +159,7 @@ _DESCRIBE: dict[str, tuple[tuple[str, ...], Callable[[Parameters], list[str]]]] 
     ),
     "config-mirror": (("region", "offset", "size", "config_offset", "function"), _config_mirror),
     "bar-alias": (("region", "offset", "size", "target_region", "target_offset"), _bar_alias),
-    "paged-window": (("region", "bank", "offset", "size", "shift", "target_region"), _paged_window),
+    "paged-window": (("region", "bank", "offset", "size", "mask", "shift", "target_region"), _paged_window),
     "address-leak": (("region", "offset", "size", "bar", "shift"), _address_leak),
     "address-sink": (("region", "what", "sites"), _address_sink),
     "host-address-access": (

@@ -115,12 +115,14 @@ def _bar_alias(p: dict[str, Any], _device: DeviceRecord | None) -> list[Step]:
 def _paged_window(p: dict[str, Any], _device: DeviceRecord | None) -> list[Step]:
     bank, region = p.get("bank"), words.plain(p.get("region"))
     bank = bank if isinstance(bank, dict) else {"offset": bank}
+    mask, shift = _number(p.get("mask")) or 1, _number(p.get("shift"))
     steps = []
     for page in (0, 1):
-        reached = page << min(_number(p.get("shift")), 63)
+        value = page * (mask & -mask)
+        reached = value << min(shift, 63) if shift >= 0 else value >> min(-shift, 63)
         where = words.plain(bank.get("region", region))
         size = _size(bank.get("size"))
-        steps.append(Step("write", where, _number(bank.get("offset")), size, page, f"chooses page {page}"))
+        steps.append(Step("write", where, _number(bank.get("offset")), size, value, f"chooses page {page}"))
         steps.append(Step("read", region, _number(p.get("offset")), 4, None, "remember the value"))
         steps.append(Step("read", words.plain(p.get("target_region")), reached, 4, None, "must be the same"))
     return steps

@@ -46,7 +46,7 @@ def _alias(p: Any) -> list[str]:  # noqa: ANN401  # JSON
 
 
 def _paged(p: Any) -> list[str]:  # noqa: ANN401  # JSON
-    bank = f"{p['bank']['region']}+{p['bank']['offset']}"
+    bank = f"{p['bank']['region']}+{p['bank']['offset']}" + (f" & {p['mask']}" if "mask" in p else "")
     return [f"{p['region']}+{p['offset']} size {p['size']} is {p['target_region']} at {bank} << {p['shift']}"]
 
 

@@ -1,0 +1,178 @@
+"""Paged windows: an aperture that shows the page of a region which a field of a bank register chooses."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from quirkfinder.events import region_name
+from quirkfinder.findings import Finding
+from quirkfinder.miners.accesses import Ints, distinct, place_name, place_of, region_of
+from quirkfinder.miners.agreement import Agreement, agreement
+from quirkfinder.miners.bank_fields import BankField, bank_field, seen_under, widened
+from quirkfinder.miners.claims import Scene, claim, confidence, hexadecimal, register
+from quirkfinder.miners.joins import LEAST_VALUES, Joined, block_of
+from quirkfinder.miners.registers import Registers
+
+_MOST_BANKS = 64
+_SMALLEST_BLOCK = 0x100  # bytes; no smaller part of a region is looked at on its own
+_LARGEST_APERTURE = 24  # 2**24 bytes
+
+
+@dataclass(frozen=True, slots=True)
+class PagedWindow:
+    """`region`+`field.offset`.. reaches `target` at the page that `field` of the bank register (a place) chooses.
+
+    `flags`: bits of the register outside the field that were written, so that the field has to be named.
+    """
+
+    region: int
+    size: int
+    bank: int
+    bank_size: int
+    field: BankField
+    flags: int
+    target: int
+    agreed: Agreement
+
+    def covers(self, region: int, first: int, last: int) -> bool:
+        """Do the bytes from `first` to `last` of `region` lie in the aperture?"""
+        offset = self.field.offset
+        return region == self.region and offset <= first and last < offset + self.size
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """Where apertures of `region` onto `target` (bytes: `size`) are looked for, and what may choose their page."""
+
+    registers: Registers
+    region: int
+    target: int
+    size: int
+    banks: tuple[int, ...]  # places
+
+
+def paged_windows(registers: Registers, joined: Joined, region: int, target: int, size: int) -> list[PagedWindow]:
+    """The apertures of `region` onto `target`, as many as there are; `size`: bytes of the target."""
+    accesses = registers.accesses
+    rows = distinct(accesses.place[joined.here], accesses.place[joined.there], accesses.value[joined.here])
+    joined = joined.take(rows)
+    banks = _bank_registers(registers, joined, region)
+    return list(_in_block(Search(registers, region, target, size, banks), joined)) if banks else []
+
+
+def _in_block(search: Search, joined: Joined) -> Iterator[PagedWindow]:
+    """The apertures that the pairs show: one for all of them, or some in each half of the block that they lie in."""
+    accesses = search.registers.accesses
+    offset, value = accesses.offset[joined.here], accesses.value[joined.here]
+    if len(np.unique(value)) < LEAST_VALUES:
+        return
+    if len(np.unique(accesses.offset[joined.there] - offset)) < 2:
+        return  # nothing moves
+    start, end = block_of(int(offset.min()), int(offset.max()) + 1)
+    window = max(_apertures(search, joined, start, end), key=lambda w: w.agreed.bits, default=None)
+    if window is not None:
+        yield window
+        first = window.field.offset
+        rest = (offset < first) | (offset >= first + window.size)
+        if rest.any():
+            yield from _in_block(search, joined.take(rest))
+    elif end - start > _SMALLEST_BLOCK:
+        upper = offset >= (start + end) // 2
+        yield from _in_block(search, joined.take(~upper))
+        yield from _in_block(search, joined.take(upper))
+
+
+def _apertures(search: Search, joined: Joined, start: int, end: int) -> Iterator[PagedWindow]:
+    """A proven aperture for each bank register that explains the pairs, all of which lie in one block."""
+    accesses = search.registers.accesses
+    distance = accesses.offset[joined.there] - accesses.offset[joined.here]
+    value = accesses.value[joined.here].view(np.int64)
+    # an aperture is naturally aligned, and may be larger than what was seen of it
+    sizes = range((end - start - 1).bit_length(), _LARGEST_APERTURE + 1)
+    offsets = list(dict.fromkeys(start >> bits << bits for bits in sizes)) or [start]
+    for bank in search.banks:
+        held = search.registers.in_force(bank, accesses.row[joined.here])
+        field = bank_field(seen_under(held, distance, value), offsets)
+        if field is not None and (window := _verified(search, joined, bank, field, held)) is not None:
+            yield window
+
+
+def _bank_registers(registers: Registers, joined: Joined, region: int) -> tuple[int, ...]:
+    """Registers that held several values while the memory was compared, and lie outside of it, the nearest first."""
+    accesses = registers.accesses
+    compared = np.union1d(accesses.place[joined.here], accesses.place[joined.there])
+    places, counts = np.unique(accesses.place[accesses.write], return_counts=True)
+    places = places[~np.isin(places, compared) & (counts >= 2)]
+    nearest = places[np.argsort(np.abs(places - place_of(region, 0)), kind="stable")]
+    chosen: list[int] = []
+    for place in nearest[: 8 * _MOST_BANKS].tolist():
+        if len(registers.values_written(place)) >= 2:
+            chosen.append(place)
+        if len(chosen) == _MOST_BANKS:
+            break
+    return tuple(chosen)
+
+
+def _verified(search: Search, joined: Joined, bank: int, field: BankField, held: Ints) -> PagedWindow | None:
+    """The window, if all accesses to the aperture agree with the direct ones to what they reach."""
+    accesses = search.registers.accesses
+    here, there = accesses.offset[joined.here], accesses.offset[joined.there]
+    proven = (held >= 0) & (field.pages(held) == there - here + field.offset)
+    reach = int((here[proven] - field.offset).max()) + 4
+    written = search.registers.values_written(bank)
+    field = widened(field, held[proven], written, reach, search.size)
+    size = 1 << max(field.page_bits, (reach - 1).bit_length())
+    inside = (accesses.region == search.region) & (accesses.place != bank)
+    inside &= (accesses.offset >= field.offset) & (accesses.offset < field.offset + size)
+    mapped = accesses.take(inside)
+    banks = search.registers.in_force(bank, mapped.row)
+    mapped, banks = mapped.take(banks >= 0), banks[banks >= 0]
+    direct = accesses.in_region(search.target)
+    if search.target == search.region:
+        direct = direct.take((direct.offset < field.offset) | (direct.offset >= field.offset + size))
+    location = place_of(search.target, 0) + field.pages(banks) + mapped.offset - field.offset
+    agreed = agreement(direct, mapped, location)
+    if not agreed.holds or agreed.values < LEAST_VALUES:
+        return None
+    flags = int(np.bitwise_or.reduce(written)) & ~field.mask
+    return PagedWindow(search.region, size, bank, search.registers.width(bank), field, flags, search.target, agreed)
+
+
+def paged_finding(scene: Scene, window: PagedWindow) -> Finding:
+    """The finding for a paged window."""
+    field = window.field
+    here = f"{region_name(window.region)}+0x{field.offset:x}"
+    bank = place_name(window.bank)
+    chosen = f"({bank} & 0x{field.mask:x})" if window.flags else bank
+    step = f"<< {field.shift}" if field.shift >= 0 else f">> {-field.shift}"
+    crossed = window.agreed.crossed > 0
+    return claim(
+        scene,
+        "paged-window",
+        f"{here}/{bank}",
+        verdict="confirmed" if crossed else "likely",
+        confidence=confidence(window.agreed.bits, window.agreed.contradictions, most=0.99 if crossed else 0.85),
+        needs_quirk=False,
+        summary=f"{here} shows the page of BAR{window.target} that {chosen} {step} chooses",
+        parameters={
+            "region": region_name(window.region),
+            "bank": {**register(window.bank, window.bank_size), "region": region_name(region_of(window.bank))},
+            "offset": hexadecimal(field.offset),
+            "size": hexadecimal(window.size),
+            **({"mask": hexadecimal(field.mask)} if window.flags else {}),
+            "shift": field.shift,
+            "target_region": region_name(window.target),
+        },
+        evidence=scene.evidence([r for pair in window.agreed.pairs for r in pair], "the same value both ways"),
+        evidence_count=window.agreed.values,
+        reason="the bank is an offset in the card's own memory, so no host address crosses",
+        doubt=(
+            f"it would be false if BAR{window.target} and the aperture were filled with the same data by the guest"
+            if crossed
+            else "nothing was written one way and read the other: a copy of the pages would look the same"
+        ),
+    )
+
+
+__all__ = ["PagedWindow", "paged_finding", "paged_windows"]
