@@ -5,6 +5,7 @@ a paged window it is the page, chosen by a field of what was last written to ano
 offset.
 """
 
+from collections.abc import Sequence
 from itertools import combinations_with_replacement
 
 import numpy as np
@@ -28,10 +29,10 @@ def discover_banks(scene: Scene, owned: Flags) -> tuple[list[Alias], list[PagedW
         if len(joined) < LEAST_VALUES:
             continue
         windows = _paged(scene, joined, region, target)
-        alias = _alias(scene, joined, region, target)
-        if alias is not None and not any(_is_page(alias, w) for w in windows):
-            aliases.append(alias)
         paged += windows
+        alias = _alias(scene, _beside(scene, joined, windows), region, target)
+        if alias is not None:
+            aliases.append(alias)
     return aliases, paged
 
 
@@ -61,12 +62,12 @@ def _paged(scene: Scene, joined: Joined, region: int, target: int) -> list[Paged
     return max(found, key=lambda windows: sum(w.agreed.bits for w in windows))
 
 
-def _is_page(alias: Alias, window: PagedWindow) -> bool:
-    """Is the alias what one page of the window looks like while the bank is held still, or a less proven rival?"""
-    last = alias.size - 1
-    page = window.covers(alias.region, alias.offset, alias.offset + last)
-    page |= window.covers(alias.target, alias.target_offset, alias.target_offset + last)
-    return page or window.agreed.bits > alias.agreed.bits
+def _beside(scene: Scene, joined: Joined, windows: Sequence[PagedWindow]) -> Joined:
+    """The pairs outside of the windows: while a bank is held still, its page looks like an alias."""
+    within = np.zeros(len(scene.accesses), dtype=np.bool_)
+    for window in windows:
+        within |= window.covers(scene.accesses)
+    return joined.take(~within[joined.here] & ~within[joined.there])
 
 
 __all__ = ["Alias", "PagedWindow", "discover_banks"]

@@ -7,7 +7,7 @@ import numpy as np
 
 from quirkfinder.events import region_name
 from quirkfinder.findings import Finding
-from quirkfinder.miners.accesses import Ints, distinct, place_name, place_of, region_of
+from quirkfinder.miners.accesses import Accesses, Flags, Ints, distinct, place_name, place_of, region_of
 from quirkfinder.miners.agreement import Agreement, agreement
 from quirkfinder.miners.bank_fields import BankField, bank_field, seen_under, widened
 from quirkfinder.miners.claims import Scene, claim, confidence, hexadecimal, register
@@ -35,10 +35,10 @@ class PagedWindow:
     target: int
     agreed: Agreement
 
-    def covers(self, region: int, first: int, last: int) -> bool:
-        """Do the bytes from `first` to `last` of `region` lie in the aperture?"""
-        offset = self.field.offset
-        return region == self.region and offset <= first and last < offset + self.size
+    def covers(self, accesses: Accesses) -> Flags:
+        """Which accesses go to the aperture?"""
+        first = place_of(self.region, self.field.offset)
+        return np.asarray((accesses.place >= first) & (accesses.place < first + self.size))
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,17 +85,35 @@ def _in_block(search: Search, joined: Joined) -> Iterator[PagedWindow]:
 
 def _apertures(search: Search, joined: Joined, start: int, end: int) -> Iterator[PagedWindow]:
     """A proven aperture for each bank register that explains the pairs, all of which lie in one block."""
+    offset = search.registers.accesses.offset[joined.here]
+    for bank in search.banks:
+        held = search.registers.in_force(bank, search.registers.accesses.row[joined.here])
+        field = _field(search, joined, held, (start, end))
+        if field is None:
+            continue
+        explained = offset[_fits(search, joined, held, field)]
+        block = block_of(int(explained.min()), int(explained.max()) + 1)
+        if block != (start, end):  # the pairs that it explains lie closer together, perhaps in a smaller aperture
+            inside = (offset >= block[0]) & (offset < block[1])
+            field = _field(search, joined.take(inside), held[inside], block) or field
+        if (window := _verified(search, joined, bank, field, held)) is not None:
+            yield window
+
+
+def _field(search: Search, joined: Joined, held: Ints, block: tuple[int, int]) -> BankField | None:
+    """The field of a register that explains the pairs; `held`: what was in it, `block`: where they lie."""
     accesses = search.registers.accesses
     distance = accesses.offset[joined.there] - accesses.offset[joined.here]
-    value = accesses.value[joined.here].view(np.int64)
     # an aperture is naturally aligned, and may be larger than what was seen of it
-    sizes = range((end - start - 1).bit_length(), _LARGEST_APERTURE + 1)
-    offsets = list(dict.fromkeys(start >> bits << bits for bits in sizes)) or [start]
-    for bank in search.banks:
-        held = search.registers.in_force(bank, accesses.row[joined.here])
-        field = bank_field(seen_under(held, distance, value), offsets)
-        if field is not None and (window := _verified(search, joined, bank, field, held)) is not None:
-            yield window
+    sizes = range((block[1] - block[0] - 1).bit_length(), _LARGEST_APERTURE + 1)
+    offsets = list(dict.fromkeys(block[0] >> bits << bits for bits in sizes)) or [block[0]]
+    return bank_field(seen_under(held, distance, accesses.value[joined.here].view(np.int64)), offsets)
+
+
+def _fits(search: Search, joined: Joined, held: Ints, field: BankField) -> Flags:
+    """Which pairs does the field explain?"""
+    here, there = (search.registers.accesses.offset[at] for at in (joined.here, joined.there))
+    return np.asarray((held >= 0) & (field.pages(held) == there - here + field.offset))
 
 
 def _bank_registers(registers: Registers, joined: Joined, region: int) -> tuple[int, ...]:
@@ -117,9 +135,8 @@ def _bank_registers(registers: Registers, joined: Joined, region: int) -> tuple[
 def _verified(search: Search, joined: Joined, bank: int, field: BankField, held: Ints) -> PagedWindow | None:
     """The window, if all accesses to the aperture agree with the direct ones to what they reach."""
     accesses = search.registers.accesses
-    here, there = accesses.offset[joined.here], accesses.offset[joined.there]
-    proven = (held >= 0) & (field.pages(held) == there - here + field.offset)
-    reach = int((here[proven] - field.offset).max()) + 4
+    proven = _fits(search, joined, held, field)
+    reach = int(accesses.offset[joined.here[proven]].max()) - field.offset + 4
     written = search.registers.values_written(bank)
     field = widened(field, held[proven], written, reach, search.size)
     size = 1 << max(field.page_bits, (reach - 1).bit_length())
