@@ -1,10 +1,26 @@
 """The accesses of a device by register, so that looking at one register does not cost a pass over the trace."""
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 
 import numpy as np
 
-from quirkfinder.miners.accesses import Accesses, Flags, Ints
+from quirkfinder.miners.accesses import Accesses, Flags, Ints, Words
+
+_WIDEST = 4  # bytes of an element of `Accesses`
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """What some bytes side by side held after each write to any of them, in the order of the trace.
+
+    `at`: positions of the writes; `value`: all the bytes, little-endian, those that are never written zero; `known`:
+    every byte that is ever written had been written by then.
+    """
+
+    at: Ints
+    value: Words
+    known: Flags
 
 
 class Registers:
@@ -19,6 +35,7 @@ class Registers:
         start = np.append(True, ordered[1:] != ordered[:-1]) if len(ordered) else np.zeros(0, np.bool_)
         self.places: Ints = ordered[start]
         self._bounds = np.append(np.flatnonzero(start), len(ordered))
+        self._histories: dict[tuple[int, int], History] = {}
 
     def at(self, place: int) -> Ints:
         """Positions of all accesses to `place`."""
@@ -66,15 +83,50 @@ class Registers:
         """The distinct values written to `place`."""
         return np.unique(self.accesses.value[self.writes(place)]).astype(np.int64)
 
+    def writes_into(self, first: int, width: int) -> Ints:
+        """Positions of the writes that cover any of the `width` bytes from `first` on, wherever they begin."""
+        at = self.inside(first - _WIDEST + 1, first + width - 1)
+        at = at[self.accesses.write[at]]
+        return at[self.accesses.place[at] + self.accesses.size[at] > first]
+
+    def history(self, first: int, width: int) -> History:
+        """The bytes from `first` on over time: every write replaces those that it covers and leaves the others."""
+        if (first, width) not in self._histories:
+            self._histories[first, width] = self._history(first, width)
+        return self._histories[first, width]
+
+    def _history(self, first: int, width: int) -> History:
+        at = self.writes_into(first, width)
+        start, size, written = self.accesses.place[at], self.accesses.size[at], self.accesses.value[at]
+        value = np.zeros(len(at), dtype=np.uint64)
+        known = np.ones(len(at), dtype=np.bool_)
+        position = np.arange(len(at))
+        for byte in range(width):
+            covers = (start <= first + byte) & (first + byte < start + size)
+            if not covers.any():
+                continue
+            latest = np.maximum.accumulate(np.where(covers, position, -1))
+            source = np.maximum(latest, 0)
+            skipped = np.maximum(first + byte - start[source], 0).astype(np.uint64)
+            part = (written[source] >> (np.uint64(8) * skipped)) & np.uint64(0xFF)
+            value |= np.where(latest >= 0, part, np.uint64(0)) << np.uint64(8 * byte)
+            known &= latest >= 0
+        return History(at, value, known)
+
     def in_force(self, place: int, rows: Ints) -> Ints:
-        """The value last written to `place` before each of `rows`; -1 where that is not known."""
-        at = self.writes(place)
-        if not len(at):
+        """What the register at `place` held before each of `rows`; -1 where that is not known.
+
+        Its width is the one in which it is mostly written; what a wider write or one to its upper bytes left there
+        counts as well.
+        """
+        history = self.history(place, self.width(place))
+        if not len(history.at):
             return np.full(len(rows), -1, dtype=np.int64)
-        latest = np.searchsorted(self.accesses.row[at], rows, "left") - 1
-        values = self.accesses.value[at].astype(np.int64)
-        written = self.accesses.row[at][np.maximum(latest, 0)]
-        return np.where((latest >= 0) & self.unbroken(place, written, rows), values[np.maximum(latest, 0)], -1)
+        latest = np.searchsorted(self.accesses.row[history.at], rows, "left") - 1
+        source = np.maximum(latest, 0)
+        known = (latest >= 0) & history.known[source]
+        known &= self.unbroken(place, self.accesses.row[history.at][source], rows)
+        return np.where(known, history.value[source].astype(np.int64), -1)
 
     def unbroken(self, place: int, first: Ints, last: Ints) -> Flags:
         """Is the trace of `place` whole between each of the rows `first` and that of `last`?"""

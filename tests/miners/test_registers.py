@@ -45,13 +45,41 @@ def test_positions(trace: list[Access], one: int, other: int) -> None:
     assert registers.mask([one, other]).tolist() == [a[1] in (one, other) for a in trace]
 
 
+def image(trace: list[Access], row: int) -> dict[int, int]:
+    """The bytes that the writes before `row` left, by place."""
+    held: dict[int, int] = {}
+    for when, place, size, value, write in trace:
+        if write and when < row:
+            held |= {place + k: value >> 8 * k & 0xFF for k in range(size)}
+    return held
+
+
 @given(traces(), spots, st.lists(st.integers(0, 130), max_size=8))
 @settings(deadline=None)
 def test_what_a_register_held(trace: list[Access], place: int, rows: list[int]) -> None:
     registers = Registers(columns(trace))
-    held = [next((a[3] for a in reversed(trace) if a[1] == place and a[4] and a[0] < row), -1) for row in rows]
-    assert registers.in_force(place, np.array(rows, dtype=np.int64)).tolist() == held
+    width = registers.width(place)
+    expected = []
+    for row in rows:
+        held = [image(trace, row).get(place + k) for k in range(width)]
+        whole = [byte for byte in held if byte is not None]
+        expected.append(int.from_bytes(whole, "little") if whole and len(whole) == width else -1)
+    assert registers.in_force(place, np.array(rows, dtype=np.int64)).tolist() == expected
     assert registers.values_written(place).tolist() == sorted({a[3] for a in trace if a[1] == place and a[4]})
+
+
+@given(traces(), spots, st.integers(1, 4))
+@settings(deadline=None)
+def test_what_bytes_side_by_side_held_after_each_write(trace: list[Access], first: int, width: int) -> None:
+    registers = Registers(columns(trace))
+    history = registers.history(first, width)
+    into = [i for i, a in enumerate(trace) if a[4] and a[1] < first + width and a[1] + a[2] > first]
+    assert history.at.tolist() == registers.writes_into(first, width).tolist() == into
+    ever = [k for k in range(width) if first + k in image(trace, len(trace) + 1000)]
+    for i, value, known in zip(into, history.value.tolist(), history.known.tolist(), strict=True):
+        held = image(trace[: i + 1], len(trace) + 1000)
+        assert value == sum(held.get(first + k, 0) << 8 * k for k in range(width))
+        assert known == all(first + k in held for k in ever)
 
 
 @given(traces(), spots)

@@ -25,15 +25,19 @@ _MOST_BETWEEN = 5  # registers written between address and data
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """An address register and a data register, as places; `high`: a second register with the upper half.
+    """An address register and a data register, as places.
 
+    `span`: bytes of the address register, 0 for as many as are written at once; `parts`: the places inside it, beside
+    `address` itself, that are written on their own; `lasting`: some of them are written only where they change.
     `width`: bytes of the data register where it is only accessed in parts, else None.
     """
 
     address: int
     data: int
     uses: int
-    high: int | None = None
+    span: int = 0
+    parts: tuple[int, ...] = ()
+    lasting: bool = False
     width: int | None = None
 
     @property
@@ -42,9 +46,13 @@ class Pair:
         together = region_of(self.address) == region_of(self.data)
         return together and abs(offset_of(self.address) - offset_of(self.data)) <= NEAR
 
+    def takes_in(self, other: "Pair") -> bool:
+        """Is the other's address register a part of this one?"""
+        return set(self.parts) > set(other.parts) and other.address in (self.address, *self.parts)
+
     @property
     def registers(self) -> tuple[int, ...]:
-        return (self.address, self.data) if self.high is None else (self.address, self.data, self.high)
+        return (self.address, self.data, *self.parts)
 
 
 def telling_places(accesses: Accesses, hardware: HardwareConfig) -> Ints:

@@ -31,8 +31,8 @@ from quirkfinder.miners.windows.uses import (
     delayed_uses,
     in_parts,
     mode_registers,
-    other_halves,
     plain_uses,
+    split_addresses,
 )
 
 #: bits by which a richer model must beat the plain one
@@ -71,7 +71,8 @@ class Window:
     @property
     def richness(self) -> int:
         """How many things the reading supposes beside an address that is written and data that follows."""
-        return self.commanded + self.delayed + any(t.reach.increment for t in self.targets)
+        moving = any(t.reach.increment for t in self.targets)
+        return self.commanded + self.delayed + moving + self.pair.lasting
 
     @property
     def proof(self) -> float:
@@ -114,7 +115,7 @@ def _spaces(registers: Registers, card: Card, hardware: HardwareConfig) -> Space
 def _windows(spaces: Spaces, pairs: Sequence[Pair]) -> list[Window]:
     """The best reading of each data register among `pairs`."""
     best: dict[int, Window] = {}
-    for pair in pairs:
+    for pair in _divided(spaces.registers, pairs):
         for window in _models(spaces, pair):
             rival = best.get(pair.data)
             if rival is None or _better(window, rival):
@@ -126,6 +127,18 @@ def _windows(spaces: Spaces, pairs: Sequence[Pair]) -> list[Window]:
     whole = [w for w in best.values() if (w.pair.address, w.pair.data) not in parts]
     whole = [w for w in whole if not any(_within(w, other) for other in whole)]
     return sorted(whole, key=lambda w: -w.bits)
+
+
+def _divided(registers: Registers, pairs: Sequence[Pair]) -> Iterator[Pair]:
+    """Every pair as it is, and with its address or its data register put together from parts, where it may be."""
+    seen: set[Pair] = set()
+    for pair in pairs:
+        for whole in (*split_addresses(registers, pair), pair):
+            parts = in_parts(registers, whole)
+            for one in (whole,) if parts is None else (parts, whole):
+                if (key := replace(one, uses=0)) not in seen:
+                    seen.add(key)
+                    yield one
 
 
 def _within(window: Window, other: Window) -> bool:
@@ -162,10 +175,10 @@ def _twin(spaces: Spaces, pair: Pair, proven: Iterable[Window]) -> Window | None
 
 
 def _better(window: Window, rival: Window) -> bool:
-    """More bits win; a richer model of the same registers has to win clearly, unless its second half was seen."""
-    if rival.pair.high is None and window.pair.high is not None and rival.pair.address in window.pair.registers:
+    """More bits win; a richer model of the same registers has to win clearly, unless its other parts were seen."""
+    if window.pair.takes_in(rival.pair) and not window.pair.lasting:
         return window.bits >= rival.bits - 1.0
-    if rival.pair.high is not None and window.pair.high is None and window.pair.address in rival.pair.registers:
+    if rival.pair.takes_in(window.pair) and not rival.pair.lasting:
         return window.bits > rival.bits + _MARGIN
     margin = _MARGIN if window.richness > rival.richness else 0.0
     apart = _APART * (rival.pair.near - window.pair.near)
@@ -174,10 +187,6 @@ def _better(window: Window, rival: Window) -> bool:
 
 def _models(spaces: Spaces, pair: Pair) -> Iterator[Window]:
     """What the pair reaches under each way in which its address could come about."""
-    for split in other_halves(spaces.registers, pair):
-        yield from _proven(spaces, split, plain_uses(spaces.registers, split))
-    if (parts := in_parts(spaces.registers, pair)) is not None:
-        yield from _proven(spaces, parts, plain_uses(spaces.registers, parts))
     uses = plain_uses(spaces.registers, pair)
     if not _promising(uses):
         return

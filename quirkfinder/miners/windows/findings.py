@@ -14,6 +14,7 @@ from quirkfinder.miners.windows.discover import Window
 from quirkfinder.miners.windows.registers import enable_registers, handshake_of
 from quirkfinder.miners.windows.shape import Shape, shape_of
 from quirkfinder.miners.windows.targets import CONFIG_SPACE, MSIX_TABLE, Target
+from quirkfinder.miners.windows.uses import span_of
 
 _MOST_TAGS = 3
 
@@ -61,17 +62,17 @@ def window_finding(scene: Scene, window: Window) -> Finding:
 def window_parameters(scene: Scene, window: Window) -> dict[str, Any]:
     """`parameters` of the contract for a window."""
     pair = window.pair
-    width = scene.registers.width(pair.address)
+    span = span_of(scene.registers, pair)
     data_size = max(pair.width or 0, _width(window))
     targets = _targets(scene, window, data_size)
     parameters: dict[str, Any] = {
         "region": region_name(region_of(pair.address)),
-        "address": register(pair.address, width if pair.high is None else 2 * width),
+        "address": register(pair.address, 1 << (span - 1).bit_length()),
         "data": register(pair.data, data_size),
         "targets": targets,
     }
-    if pair.high is not None:
-        parameters["address_high"] = register(pair.high, width)
+    if pair.parts:
+        parameters["address_high"] = register(pair.parts[0], pair.address + span - pair.parts[0])
     if region_of(pair.data) != region_of(pair.address):
         parameters["data_region"] = region_name(region_of(pair.data))
     if enable := enable_registers(scene.registers, window):

@@ -4,6 +4,7 @@ Cards differ in how the address comes about: one write or two halves, before the
 way is one function here, and all give the same columns.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -17,6 +18,8 @@ from quirkfinder.miners.windows.candidates import Pair
 _HELPERS = 64
 _MOST_MODES = 6
 _MOST_HELPERS = 4
+_WIDEST = 4  # bytes of an address
+_MOST_TOGETHER = 0.5  # of the rounds, at least, write every part of an address
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,39 +60,38 @@ class Uses:
 
 
 def plain_uses(registers: Registers, pair: Pair) -> Uses:
-    """Every access to the data register after the address register was first written."""
+    """Every access to the data register after the address register was first written, all of it."""
     accesses = registers.accesses
     data_at, sub = _data(registers, pair)
-    address_at = registers.writes(pair.address)
-    latest = np.searchsorted(address_at, data_at, "left") - 1
-    known = latest >= 0
+    history = registers.history(pair.address, span_of(registers, pair))
+    latest = np.searchsorted(history.at, data_at, "left") - 1
+    known = (latest >= 0) & (history.known[np.maximum(latest, 0)] if len(history.at) else False)
     data_at, sub, latest = data_at[known], sub[known], latest[known]
-    address = accesses.value[address_at[latest]]
-    source = address_at[latest]
-    if pair.high is not None:
-        high_at = registers.writes(pair.high)
-        latest_high = np.searchsorted(high_at, data_at, "left") - 1
-        both = latest_high >= 0
-        data_at, sub, address, source = data_at[both], sub[both], address[both], source[both]
-        high_source = high_at[latest_high[both]]
-        address = (accesses.value[high_source] << np.uint64(8 * registers.width(pair.address))) | address
-        latest = np.maximum(source, high_source)
-    else:
-        latest = source
-    whole = _unbroken(registers, pair, accesses.row[latest], accesses.row[data_at])
-    data_at, sub, address, source, latest = data_at[whole], sub[whole], address[whole], source[whole], latest[whole]
+    whole = _unbroken(registers, pair, accesses.row[history.at[latest]], accesses.row[data_at])
+    data_at, sub, latest = data_at[whole], sub[whole], latest[whole]
+    address, source = history.value[latest], history.at[latest]
     data = accesses.take(data_at)
-    counted = (_since(latest, ~data.write), _since(latest, data.write))
-    uses = Uses(data, sub, address, accesses.row[source], *counted, _fresh(latest))
+    counted = (_since(source, ~data.write), _since(source, data.write))
+    uses = Uses(data, sub, address, accesses.row[source], *counted, _fresh(source))
     if pair.address == pair.data:  # a register that only reads back what was written to it reaches nothing
         return uses.take(uses.data.value != uses.address)
     return uses
 
 
+def span_of(registers: Registers, pair: Pair) -> int:
+    """Bytes of the address register: as many as are written at once, up to the data register."""
+    if pair.span:
+        return pair.span
+    at = registers.writes(pair.address)
+    widest = int(registers.accesses.size[at].max()) if len(at) else 0
+    return min(widest, pair.data - pair.address) if pair.data > pair.address else widest
+
+
 def commanded_uses(registers: Registers, pair: Pair) -> Uses:
     """As `plain_uses` for reads; a write of data belongs to the address that is written after it, as its command."""
     accesses = registers.accesses
-    address_at, data_at = registers.writes(pair.address), registers.at(pair.data)
+    history, data_at = registers.history(pair.address, span_of(registers, pair)), registers.at(pair.data)
+    address_at = history.at
     reads = plain_uses(registers, pair)
     reads = reads.take(~reads.data.write)
     if not len(address_at) or not len(data_at):
@@ -98,11 +100,11 @@ def commanded_uses(registers: Registers, pair: Pair) -> Uses:
     commit = address_at[np.minimum(following, len(address_at) - 1)]
     fits = accesses.write[data_at] & (following < len(address_at)) & (commit < np.append(data_at[1:], len(accesses)))
     fits &= _unbroken(registers, pair, accesses.row[data_at], accesses.row[commit])
-    data_at, source = data_at[fits], commit[fits]
+    data_at, source, address = data_at[fits], commit[fits], history.value[following[fits]]
     zeros = np.zeros(len(data_at), dtype=np.int64)
     # the write takes effect with the command, so that is its place in time
     data = replace(accesses.take(data_at), row=accesses.row[source])
-    writes = Uses(data, zeros, accesses.value[source], accesses.row[source], zeros, zeros, zeros == 0)
+    writes = Uses(data, zeros, address, accesses.row[source], zeros, zeros, zeros == 0)
     return _merged(reads, writes)
 
 
@@ -114,43 +116,59 @@ def delayed_uses(uses: Uses) -> Uses:
     return replace(shifted, address=reads.address[before], sub=reads.sub[before])
 
 
-def other_halves(registers: Registers, pair: Pair) -> list[Pair]:
-    """The pair with a second address register next to the first, where one is written in the same width."""
-    width = registers.width(pair.address)
-    if width not in (1, 2) or pair.address == pair.data:
-        return []
-    found = []
-    for low, high in ((pair.address, pair.address + width), (pair.address - width, pair.address)):
-        other = high if low == pair.address else low
-        at = registers.writes(other)
-        if other != pair.data and len(at) and (registers.accesses.size[at] == width).all():
-            split = Pair(low, pair.data, pair.uses, high)
-            if _together(registers, split):
-                found.append(split)
-    return found
+def split_addresses(registers: Registers, pair: Pair) -> Iterator[Pair]:
+    """The pair with an address register that takes in the parts beside the first, as far as such are written.
+
+    A split address may be written in any order, at once or in parts, and parts of it only where they change.
+    """
+    own = span_of(registers, pair)
+    if own not in (1, 2) or pair.address == pair.data:
+        return
+    aligned = {(pair.address & ~(width - 1), width) for width in (2, _WIDEST)}
+    beside = {(pair.address, 2 * own), (pair.address - own, 2 * own)}
+    for first, width in sorted(aligned | beside):
+        outside = first > pair.address or first + width < pair.address + own
+        if not (outside or first <= pair.data < first + width or width <= own):
+            yield from _split(registers, pair, first, width)
+
+
+def _split(registers: Registers, pair: Pair, first: int, width: int) -> Iterator[Pair]:
+    """The pair with the address in the `width` bytes from `first` on, where parts of those are written alone."""
+    places = [p for p in registers.between(first, first + width - 1) if len(registers.writes(p))]
+    ends = [p + int(registers.accesses.size[registers.writes(p)].max()) for p in places]
+    if len(places) < 2 or max(ends) > first + width or not registers.history(first, width).known.any():
+        return
+    last = places[-1] - places[0]
+    upper = registers.history(places[0], max(ends) - places[0]).value >> np.uint64(8 * last)
+    if upper.any():  # else that part of it never told anything
+        lasting = not _together(registers, pair, first, width)
+        yield replace(pair, address=places[0], span=max(ends) - places[0], parts=tuple(places[1:]), lasting=lasting)
+
+
+def _together(registers: Registers, pair: Pair, first: int, width: int) -> bool:
+    """Are all bytes of the address that are ever written written together, most of the time?
+
+    Together means with no access to the data register in between.
+    """
+    at = registers.writes_into(first, width)
+    start, size = registers.accesses.place[at], registers.accesses.size[at]
+    round_ = np.searchsorted(registers.at(pair.data), at)
+    rounds = len(np.unique(round_))
+    shares = []
+    for byte in range(first, first + width):
+        covers = (start <= byte) & (byte < start + size)
+        if covers.any():
+            shares.append(len(np.unique(round_[covers])) / rounds)
+    return min(shares) >= _MOST_TOGETHER
 
 
 def in_parts(registers: Registers, pair: Pair) -> Pair | None:
     """The pair with a data register of four bytes, where all that lies in those is accessed in narrower parts."""
     places = registers.between(pair.data, pair.data + 3)
-    if pair.data % 4 or len(places) < 2 or {pair.address, pair.high} & set(range(pair.data, pair.data + 4)):
+    if pair.data % 4 or len(places) < 2 or {pair.address, *pair.parts} & set(range(pair.data, pair.data + 4)):
         return None
     sizes = registers.accesses.size[registers.inside(pair.data, pair.data + 3)]
     return replace(pair, width=4) if sizes.max() < 4 else None
-
-
-def _together(registers: Registers, pair: Pair) -> bool:
-    """Are both halves written together, most of the time, and does the upper one ever hold anything?
-
-    Together means with no access to the data register, nor another write of the same half, in between.
-    """
-    high_place = pair.high if pair.high is not None else pair.address
-    low, high = registers.writes(pair.address), registers.writes(high_place)
-    at = np.sort(np.concatenate([low, high, registers.at(pair.data)]))
-    place = registers.accesses.place[at]
-    own, other = place == pair.address, place == high_place
-    beside = own & (np.append(other[1:], False) | np.append(False, other[:-1]))
-    return bool(beside[own].mean() >= 0.5) and bool(registers.accesses.value[high].any())
 
 
 def mode_registers(registers: Registers, pair: Pair) -> list[int]:
@@ -171,15 +189,17 @@ def _data(registers: Registers, pair: Pair) -> tuple[Ints, Ints]:
         return at, np.zeros(len(at), dtype=np.int64)
     own = registers.at(pair.data)
     width = pair.width or (int(registers.accesses.size[own].max()) if len(own) else 1)
-    inside = [p for p in registers.between(pair.data, pair.data + width - 1) if p not in (pair.address, pair.high)]
+    inside = [p for p in registers.between(pair.data, pair.data + width - 1) if p not in (pair.address, *pair.parts)]
     at = own if len(inside) <= 1 else np.sort(np.concatenate([registers.at(p) for p in inside]))
     return at, registers.accesses.place[at] - pair.data
 
 
 def _unbroken(registers: Registers, pair: Pair, first: Ints, last: Ints) -> Flags:
     """Is nothing left out of the trace of the pair's registers between the rows `first` and `last`?"""
-    whole = registers.unbroken(pair.address, first, last) & registers.unbroken(pair.data, first, last)
-    return whole if pair.high is None else whole & registers.unbroken(pair.high, first, last)
+    whole = np.ones(len(first), dtype=np.bool_)
+    for place in pair.registers:
+        whole &= registers.unbroken(place, first, last)
+    return whole
 
 
 def _since(latest: Ints, flag: Flags) -> Ints:
