@@ -27,6 +27,7 @@ from quirkfinder.miners.sinks import sink_findings
 from quirkfinder.miners.unexplained import leftovers, unexplained_findings
 from quirkfinder.miners.windows.discover import Window, discover_config_windows, discover_windows
 from quirkfinder.miners.windows.findings import window_finding
+from quirkfinder.miners.windows.shape import MODULUS
 from quirkfinder.miners.windows.targets import CONFIG_SPACE, Target
 
 _DISPLAY = 0x03
@@ -130,7 +131,7 @@ def _behind(scene: Scene, windows: Sequence[Window], mirrors: Sequence[Mirror]) 
     for window in windows:
         for config in (t for t in window.targets if t.config is not None and t.mode is None):
             for memory in (t for t in window.targets if t.space >= 0 and t.reach == config.reach and t.mode is None):
-                start = (memory.delta - config.delta) % (1 << 32)
+                start = (memory.delta - config.delta) % MODULUS
                 bar = scene.card.bar(memory.space)
                 if bar is None or not bar.size or start >= bar.size or (memory.space, start) in known:
                     continue
@@ -145,11 +146,11 @@ def _unmirrored(window: Window, target: Target, mirrors: Sequence[Mirror]) -> Ta
     if target.agreed is None:
         return target
     proven = target.members[np.isin(window.uses.data.row[target.members], target.rows)]
-    reached = (target.reach.of(window.uses)[proven] + target.delta) % (1 << 32)
+    reached = (target.reach.of(window.uses)[proven] + target.delta) % MODULUS
     for mirror in mirrors:
         inside = (reached >= mirror.start) & (reached < mirror.start + mirror.size)
         if mirror.region == target.space and len(reached) and inside.all():
-            delta = (target.delta - mirror.start + mirror.config_offset) % (1 << 32)
+            delta = (target.delta - mirror.start + mirror.config_offset) % MODULUS
             return replace(target, space=CONFIG_SPACE, delta=delta)
     return target
 

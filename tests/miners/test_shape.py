@@ -4,13 +4,13 @@ import numpy as np
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from quirkfinder.miners.windows.shape import Shape, shape_of
+from quirkfinder.miners.windows.shape import MODULUS, Shape, shape_of
 from tests.randomcards.scoring import distance, same_target
 
-MODULUS = 1 << 32
+ADDRESSES = 1 << 32
 scales = st.sampled_from((1, 2, 4))
 widths = st.sampled_from((1, 2, 4))
-many_addresses = st.lists(st.integers(0, MODULUS - 1), min_size=1, max_size=12)
+many_addresses = st.lists(st.integers(0, ADDRESSES - 1), min_size=1, max_size=12)
 
 
 def shape(addresses: list[int], scale: int, delta: int, width: int = 4, size: int = 4096) -> Shape:

@@ -15,6 +15,7 @@ from quirkfinder.miners.registers import Registers
 from quirkfinder.miners.windows.candidates import Pair, candidate_pairs, telling_places
 from quirkfinder.miners.windows.interrupts import msix_target, turns_over
 from quirkfinder.miners.windows.memory import Memory, Partners, direct_memory, memory_targets, partners_of
+from quirkfinder.miners.windows.shape import MODULUS
 from quirkfinder.miners.windows.targets import (
     Reach,
     Target,
@@ -126,7 +127,19 @@ def _windows(spaces: Spaces, pairs: Sequence[Pair]) -> list[Window]:
     parts = {(w.pair.address, w.pair.data + k) for w in best.values() if w.pair.width for k in range(1, w.pair.width)}
     whole = [w for w in best.values() if (w.pair.address, w.pair.data) not in parts]
     whole = [w for w in whole if not any(_within(w, other) for other in whole)]
-    return sorted(whole, key=lambda w: -w.bits)
+    return _unexplained(sorted(whole, key=lambda w: -w.bits))
+
+
+def _unexplained(windows: Sequence[Window]) -> list[Window]:
+    """The windows, best first, without those proven by accesses that a better one explains already."""
+    kept: list[Window] = []
+    explained = np.zeros(0, dtype=np.int64)
+    for window in windows:
+        rows = np.unique(np.concatenate([t.rows for t in window.targets]))
+        if 2 * len(np.setdiff1d(rows, explained)) > len(rows):
+            kept.append(window)
+            explained = np.union1d(explained, window.uses.data.row)
+    return kept
 
 
 def _divided(registers: Registers, pairs: Sequence[Pair]) -> Iterator[Pair]:
@@ -149,7 +162,7 @@ def _within(window: Window, other: Window) -> bool:
         window.pair.address == other.pair.address
         and 0 < step < _DWORD
         and (other.pair.data % _DWORD) + step < _DWORD
-        and all((t.space, t.reach.scale, (t.delta - step) % (1 << 32)) in reached for t in window.targets)
+        and all((t.space, t.reach.scale, (t.delta - step) % MODULUS) in reached for t in window.targets)
     )
 
 
@@ -165,7 +178,7 @@ def _twin(spaces: Spaces, pair: Pair, proven: Iterable[Window]) -> Window | None
         for target in window.targets:
             if target.config is None:
                 continue
-            located = (target.reach.of(uses) + target.delta) % (1 << 32)
+            located = (target.reach.of(uses) + target.delta) % MODULUS
             offset = np.where(located < FULL_SIZE, located, -1)
             evidence = config_evidence(uses.data, offset, spaces.hardware, reads)
             if (evidence.live or len(evidence.fields) >= _TWIN_FIELDS) and not evidence.against:
@@ -267,7 +280,7 @@ def _table(spaces: Spaces, pair: Pair, uses: Uses) -> Target | None:
 def _is_copy(uses: Uses, target: Target, hardware: HardwareConfig) -> bool:
     """Is all that agreed the config header, laid out as in config space?  Two copies of it agree wherever they lie."""
     proven = target.members[np.isin(uses.data.row[target.members], target.rows)]
-    reached = (target.reach.of(uses)[proven] + target.delta) % (1 << 32)
+    reached = (target.reach.of(uses)[proven] + target.delta) % MODULUS
     told = np.zeros(len(proven), dtype=np.bool_)
     origins: list[np.ndarray] = []
     for size in (4, 2):

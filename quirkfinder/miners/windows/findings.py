@@ -12,7 +12,7 @@ from quirkfinder.miners.hardware import FULL_SIZE
 from quirkfinder.miners.landing import landing_words, leaked_bars
 from quirkfinder.miners.windows.discover import Window
 from quirkfinder.miners.windows.registers import enable_registers, handshake_of
-from quirkfinder.miners.windows.shape import Shape, shape_of
+from quirkfinder.miners.windows.shape import MODULUS, Shape, shape_of
 from quirkfinder.miners.windows.targets import CONFIG_SPACE, MSIX_TABLE, Target
 from quirkfinder.miners.windows.uses import span_of
 
@@ -138,7 +138,7 @@ def _shape(scene: Scene, window: Window, target: Target, width: int) -> Shape:
     size = FULL_SIZE
     if target.space >= 0:
         bar = scene.card.bar(target.space)
-        reached = (target.reach.of(window.uses)[proven] + target.delta) % (1 << 32)
+        reached = (target.reach.of(window.uses)[proven] + target.delta) % MODULUS
         size = bar.size if bar is not None and bar.size else 1 << int(reached.max()).bit_length()
     return shape_of(_proving_addresses(window, target), target.reach.scale, target.delta, width, size)
 
@@ -185,7 +185,7 @@ def _evidence_rows(scene: Scene, window: Window) -> tuple[list[int], list[str]]:
 
 def _telling(scene: Scene, window: Window, target: Target, members: Ints) -> Ints:
     """Members ordered so that host addresses come first, each location once."""
-    position = (target.reach.of(window.uses)[members] + target.delta) % (1 << 32)
+    position = (target.reach.of(window.uses)[members] + target.delta) % MODULUS
     if target.space >= 0:
         told = {row for pair in (target.agreed.pairs if target.agreed else ()) for row in pair}
         return members[np.isin(window.uses.data.row[members], list(told))]
@@ -197,7 +197,7 @@ def _telling(scene: Scene, window: Window, target: Target, members: Ints) -> Int
 
 
 def _what(scene: Scene, window: Window, target: Target, at: int) -> str:
-    offset = int((target.reach.of(window.uses)[at] + target.delta) % (1 << 32))
+    offset = int((target.reach.of(window.uses)[at] + target.delta) % MODULUS)
     if target.space == MSIX_TABLE:
         return f"MSI-X table+0x{offset:x}"
     if target.space != CONFIG_SPACE:

@@ -8,6 +8,7 @@ import numpy as np
 
 from quirkfinder.miners.accesses import Flags, Ints
 from quirkfinder.miners.registers import Registers
+from quirkfinder.miners.windows.shape import MODULUS
 from quirkfinder.miners.windows.targets import MSIX_TABLE, Reach, Target
 from quirkfinder.miners.windows.uses import Uses
 
@@ -36,7 +37,7 @@ def msix_target(uses: Uses, driven: bool) -> Target | None:
         if _against(address, value, reads & inside) or not (entries > 1 or (driven and filled)):
             continue
         bits = _BITS_AN_ENTRY * (entries + filled)
-        target = Target(MSIX_TABLE, Reach(), -tag % (1 << 32), members, bits, table=_rows(uses, inside))
+        target = Target(MSIX_TABLE, Reach(), -tag % MODULUS, members, bits, table=_rows(uses, inside))
         if best is None or target.bits > best.bits:
             best = target
     return best

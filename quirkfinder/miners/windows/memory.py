@@ -10,8 +10,8 @@ from quirkfinder.miners.agreement import Agreement, agreement, written_before
 from quirkfinder.miners.information import informative
 from quirkfinder.miners.registers import Registers
 from quirkfinder.miners.windows.candidates import count_pairs
-from quirkfinder.miners.windows.shape import Shape, shape_of
-from quirkfinder.miners.windows.targets import DELTAS_TRIED, MODULUS, Reach, Target, odd, total
+from quirkfinder.miners.windows.shape import MODULUS, Shape, shape_of
+from quirkfinder.miners.windows.targets import DELTAS_TRIED, Reach, Target, odd, scale_told, total
 from quirkfinder.miners.windows.uses import Uses
 
 #: direct accesses of equal value that are looked at for each use; more mean that the value is common
@@ -134,11 +134,14 @@ def _of_deltas(
         shape = shape_of(uses.address[members[supporting]], model.reach.scale, delta, width, size)
         if addresses == 1 and odd(delta):
             continue  # any word before a stream of data is as far from where the data lies as it happens to be
+        found = replace(model, delta=delta, members=members, bits=agreed.bits, agreed=agreed)
+        if not scale_told(found, uses):
+            continue
         inside = [other for other in shapes if other.selects(uses.address[members[supporting]])]
         if shape.base < size and not inside:  # else one range of addresses would reach two places
             shapes.append(shape)
             taken |= np.isin(uses.address, uses.address[members[supporting]])  # an address goes to one place
-            yield replace(model, delta=delta, members=members, bits=agreed.bits, agreed=agreed)
+            yield found
 
 
 def _outweighs(agreed: Agreement) -> bool:

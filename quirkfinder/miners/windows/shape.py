@@ -11,7 +11,9 @@ import numpy as np
 
 from quirkfinder.miners.accesses import Words
 
-_MODULUS = 1 << 32
+_ADDRESSES = 1 << 32
+#: where what an address reaches begins anew: high bits that a scale shifts out of 32 still tell addresses apart
+MODULUS = 4 * _ADDRESSES
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +26,7 @@ class Shape:
 
     def selects(self, addresses: Words) -> bool:
         """Does every one of `addresses` select this target?"""
-        fixed = np.uint64(~self.mask & (_MODULUS - 1))
+        fixed = np.uint64(~self.mask & (_ADDRESSES - 1))
         return bool(((addresses & fixed) == np.uint64(self.match)).all())
 
 
@@ -35,7 +37,7 @@ def shape_of(addresses: Words, scale: int, delta: int, width: int, space_size: i
     none, where delta is 0; the tag that delta takes away again; constant low bits below the first offset bit; or all
     constant bits.
     """
-    values = [int(v) & (_MODULUS - 1) for v in np.unique(addresses)]
+    values = [int(v) & (_ADDRESSES - 1) for v in np.unique(addresses)]
     always = values[0]
     for value in values:
         always &= value
@@ -53,23 +55,13 @@ def shape_of(addresses: Words, scale: int, delta: int, width: int, space_size: i
 
 def _tag(always: int, scale: int, delta: int, space_size: int) -> tuple[int, int]:
     """(match, base): which constant bits of the address choose the target."""
-    for tag in _tags(scale, delta):
-        base = (scale * tag + delta) % _MODULUS
-        if tag & ~always == 0 and base == 0:
-            return tag, 0
+    cancelled, rest = divmod(-delta % MODULUS, scale)
+    if not rest and cancelled & ~always == 0:  # the tag that delta takes away again
+        return cancelled, 0
     low = always & 3  # a selector below the offset bits
     candidates = [low, always, 0] if low else [always, 0]
     for tag in candidates:
-        base = (scale * tag + delta) % _MODULUS
+        base = (scale * tag + delta) % MODULUS
         if base < space_size:
             return tag, base
-    return always, (scale * always + delta) % _MODULUS
-
-
-def _tags(scale: int, delta: int) -> list[int]:
-    """Tags whose contribution delta cancels; several where the scale lets high bits fall out of the 32."""
-    wanted = -delta % _MODULUS
-    if wanted % scale:
-        return []
-    step = _MODULUS // scale
-    return [t for t in (wanted // scale + n * step for n in range(scale)) if t < _MODULUS]
+    return always, (scale * always + delta) % MODULUS

@@ -1,6 +1,6 @@
 """What does a pair of registers reach?  Targets are proposed by equal values and proven against all accesses.
 
-The model is linear: an address value v reaches `scale * v + increment * n + delta` (modulo 2**32), where n counts the
+The model is linear: an address value v reaches `scale * v + increment * n + delta` (modulo MODULUS), where n counts the
 accesses since v was written (auto-increment).  `delta` is not guessed: every informative value that was seen both
 through the data register and in a target votes for the delta that would explain it.
 """
@@ -16,12 +16,11 @@ from quirkfinder.miners.agreement import Agreement
 from quirkfinder.miners.config_evidence import ConfigEvidence, config_evidence
 from quirkfinder.miners.hardware import FULL_SIZE, HardwareConfig
 from quirkfinder.miners.information import information
-from quirkfinder.miners.windows.shape import shape_of
+from quirkfinder.miners.windows.shape import MODULUS, shape_of
 from quirkfinder.miners.windows.uses import Uses
 
 CONFIG_SPACE = -1
 MSIX_TABLE = -2
-MODULUS = 1 << 32
 _SCALES = (1, 4, 2)
 DELTAS_TRIED = 6
 _MOST_VOTERS = 20_000
@@ -38,8 +37,8 @@ class Reach:
     moved_by: Literal["access", "read", "write"] = "access"
 
     def of(self, uses: Uses) -> Ints:
-        """Where each use would reach with delta 0, modulo 2**32."""
-        address = uses.address.astype(np.int64) & (MODULUS - 1)
+        """Where each use would reach with delta 0."""
+        address = uses.address.astype(np.int64) & 0xFFFFFFFF
         counts = {"access": uses.reads + uses.writes, "read": uses.reads, "write": uses.writes}
         return (address * self.scale + counts[self.moved_by] * self.increment + uses.sub) % MODULUS
 
@@ -111,6 +110,13 @@ def total(targets: Sequence[Target], uses: Uses) -> float:
     return bits - _TARGET_COST * max(0, len(targets) - 1) - sum(odd(t.delta) for t in targets)
 
 
+def scale_told(target: Target, uses: Uses) -> bool:
+    """Do two addresses that were given, not moved on to, lie as far apart as what they reached says with this scale?"""
+    proven = np.isin(uses.data.row[target.members], target.rows)
+    given = target.members[proven & uses.fresh[target.members]]
+    return target.reach.scale == 1 or len(np.unique(uses.address[given])) > 1
+
+
 def odd(delta: int) -> float:
     """Bits that a distance costs which is neither none nor round: it was chosen so that it fits."""
     return float(max(0, _ROUND - ((delta & -delta).bit_length() - 1))) if delta else 0.0
@@ -150,7 +156,7 @@ def _config_targets_of(
         if weight[group] < 2:
             break
         targets = _targets_of_group(uses, reads, position, hardware, reach, np.unique(deltas[first == group]))
-        if targets and total(targets, uses) > total(found, uses):
+        if targets and any(scale_told(t, uses) for t in targets) and total(targets, uses) > total(found, uses):
             found = targets
     return found
 
@@ -188,6 +194,8 @@ def _targets_of_group(
         single = config_evidence(uses.data, np.where(inside[at], located[at], -1), hardware, reads)
         proven = np.isin(uses.data.row, single.rows)
         width = int(uses.data.size[proven].max()) if proven.any() else 0
+        if odd(int(delta)) and len(np.unique(uses.address[proven])) == 1:
+            continue  # one address chooses nothing: it may be any word that was written before
         if single.fields and shape_of(uses.address[proven], reach.scale, int(delta), width, FULL_SIZE).base < FULL_SIZE:
             targets.append(Target(CONFIG_SPACE, reach, int(delta), members, single.bits, evidence, own=single.rows))
     return targets
