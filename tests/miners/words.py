@@ -23,6 +23,7 @@ def _window(p: Any) -> list[str]:  # noqa: ANN401  # JSON
     head = f"{_place(p, 'address')} {_place(p, 'data', p.get('data_region'))}"
     head += f" high +{p['address_high']['offset']}" if "address_high" in p else ""
     head += f" increment {p['increment']} on {p['increment_on']}" if p.get("increment") else ""
+    head += f" for {p['way']}s" if p.get("way") else ""
     head += " then command" if p.get("commit") else ""
     lines = [head]
     for t in p["targets"]:

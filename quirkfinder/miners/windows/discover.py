@@ -1,7 +1,9 @@
 """From candidate pairs to windows: each data register gets the address register that explains most."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 
@@ -15,6 +17,7 @@ from quirkfinder.miners.registers import Registers
 from quirkfinder.miners.windows.candidates import Pair, candidate_pairs, telling_places
 from quirkfinder.miners.windows.interrupts import msix_target, turns_over
 from quirkfinder.miners.windows.memory import Memory, Partners, direct_memory, memory_targets, partners_of
+from quirkfinder.miners.windows.modes import with_modes
 from quirkfinder.miners.windows.shape import MODULUS
 from quirkfinder.miners.windows.targets import (
     Reach,
@@ -31,9 +34,9 @@ from quirkfinder.miners.windows.uses import (
     commanded_uses,
     delayed_uses,
     in_parts,
-    mode_registers,
     plain_uses,
     split_addresses,
+    uses_of_way,
 )
 
 #: bits by which a richer model must beat the plain one
@@ -46,8 +49,6 @@ _MOVING = 8.0
 _UNSTEADY = 12.0
 #: config fields that must agree where the same registers were proven through another BAR
 _TWIN_FIELDS = 3
-#: config fields that must agree in the mode of a register that alone reaches something known
-_OPENED_FIELDS = 3
 _DWORD = 4  # bytes
 
 
@@ -55,7 +56,8 @@ _DWORD = 4  # bytes
 class Window:
     """A pair of registers with what it was proven to reach; `commanded`: data is written before the address.
 
-    `delayed`: a read of the data register gives what the read before it asked for.
+    `delayed`: a read of the data register gives what the read before it asked for; `way`: the address is that of reads
+    or of writes alone, the other way has an address register of its own.
     """
 
     pair: Pair
@@ -63,6 +65,7 @@ class Window:
     targets: tuple[Target, ...]
     commanded: bool = False
     delayed: bool = False
+    way: Literal["read", "write"] | None = None
 
     @property
     def bits(self) -> float:
@@ -124,8 +127,47 @@ def _windows(spaces: Spaces, pairs: Sequence[Pair]) -> list[Window]:
     for pair in pairs:
         if pair.data not in best and (twin := _twin(spaces, pair, best.values())) is not None:
             best[pair.data] = twin
-    parts = {(w.pair.address, w.pair.data + k) for w in best.values() if w.pair.width for k in range(1, w.pair.width)}
-    whole = [w for w in best.values() if (w.pair.address, w.pair.data) not in parts]
+    by_ways = _by_ways(spaces, pairs, best)
+    for data in by_ways:
+        best.pop(data, None)
+    return _separate([*best.values(), *(window for both in by_ways.values() for window in both)])
+
+
+def _by_ways(spaces: Spaces, pairs: Sequence[Pair], best: Mapping[int, Window]) -> dict[int, tuple[Window, Window]]:
+    """Data registers whose reads and writes have an address register each, where that explains clearly more."""
+    beside: dict[int, list[Pair]] = defaultdict(list)
+    for pair in pairs:
+        if pair.near and pair.address != pair.data:
+            beside[pair.data].append(pair)
+    found = {}
+    for data, several in beside.items():
+        reading = _of_way(spaces, several, "read") if len(several) > 1 else None
+        writing = _of_way(spaces, several, "write") if reading is not None else None
+        if reading is None or writing is None or reading.pair.address == writing.pair.address:
+            continue
+        spoken = {t.space for t in reading.targets} & {t.space for t in writing.targets}
+        if spoken and (data not in best or reading.bits + writing.bits > best[data].bits + _MARGIN):
+            found[data] = (reading, writing)
+    return found
+
+
+def _of_way(spaces: Spaces, pairs: Iterable[Pair], way: Literal["read", "write"]) -> Window | None:
+    """The best window among pairs of one data register for its reads or for its writes alone."""
+    best: Window | None = None
+    for pair in pairs:
+        uses = plain_uses(spaces.registers, pair)
+        if not uses.data.write.any() or uses.data.write.all():
+            continue
+        for window in _proven(spaces, pair, uses_of_way(uses, write=way == "write")):
+            if best is None or window.bits > best.bits:
+                best = replace(window, way=way)
+    return best
+
+
+def _separate(windows: Sequence[Window]) -> list[Window]:
+    """The windows that are doors of their own, the best proven first."""
+    parts = {(w.pair.address, w.pair.data + k) for w in windows if w.pair.width for k in range(1, w.pair.width)}
+    whole = [w for w in windows if (w.pair.address, w.pair.data) not in parts]
     whole = [w for w in whole if not any(_within(w, other) for other in whole)]
     return _unexplained(sorted(whole, key=lambda w: -w.bits))
 
@@ -206,9 +248,10 @@ def _models(spaces: Spaces, pair: Pair) -> Iterator[Window]:
     plain = _window(spaces, pair, uses)
     if plain is not None:
         yield plain
-    modes = _with_modes(spaces, pair, uses)
-    if modes is not None and (plain is None or modes.bits > plain.bits + _MARGIN):
-        yield modes
+    modes = with_modes(spaces.registers, pair, uses, lambda some: _promised(spaces, pair, some))
+    best = max((Window(pair, uses, targets) for targets in modes), key=lambda w: w.bits, default=None)
+    if best is not None and (plain is None or best.bits > plain.bits + _MARGIN):
+        yield best
     if pair.address != pair.data:
         late = delayed_uses(uses)
         # late answers of BARs are looked for only where the plain reading reaches something, for the time it takes
@@ -217,6 +260,10 @@ def _models(spaces: Spaces, pair: Pair) -> Iterator[Window]:
     if uses.data.write.any() and pair.address != pair.data:
         commanded = commanded_uses(spaces.registers, pair)
         yield from (replace(w, commanded=True) for w in _proven(spaces, pair, commanded))
+
+
+def _promised(spaces: Spaces, pair: Pair, uses: Uses) -> list[Target]:
+    return _targets(spaces, pair, uses) if _promising(uses) else []
 
 
 def _proven(spaces: Spaces, pair: Pair, uses: Uses) -> Iterator[Window]:
@@ -291,36 +338,3 @@ def _is_copy(uses: Uses, target: Target, hardware: HardwareConfig) -> bool:
         origins.append(origin[distinct(origin, index[hit])])
     _, votes = np.unique(np.concatenate(origins), return_counts=True)
     return bool(told.all()) and len(votes) > 0 and int(votes.max()) >= len(proven)
-
-
-def _with_modes(spaces: Spaces, pair: Pair, uses: Uses) -> Window | None:
-    """The window when a nearby register chooses between targets: each of its values is looked at on its own."""
-    best: Window | None = None
-    for place in mode_registers(spaces.registers, pair):
-        held = spaces.registers.in_force(place, uses.data.row)
-        values = np.unique(held)
-        if len(values) < 2:
-            continue
-        found: list[Target] = []
-        for value in values.tolist():
-            members = np.flatnonzero(held == value)
-            subset = uses.take(members)
-            if _promising(subset):
-                found += [
-                    replace(t, members=members[t.members], mode=(place, max(0, value)))
-                    for t in _targets(spaces, pair, subset)
-                ]
-        if len({t.mode for t in found}) < 2 and not _opened(found):
-            continue
-        window = Window(pair, uses, tuple(found))
-        if best is None or window.bits > best.bits:
-            best = window
-    return best
-
-
-def _opened(targets: Sequence[Target]) -> bool:
-    """Is it config space without doubt that a register opens in one of its modes, whatever lies behind the others?"""
-    return bool(targets) and all(
-        t.config is not None and t.config.live and len(t.config.fields) >= _OPENED_FIELDS and not t.config.against
-        for t in targets
-    )

@@ -83,6 +83,8 @@ def window_parameters(scene: Scene, window: Window) -> dict[str, Any]:
         parameters["increment_on"] = next(t.reach.moved_by for t in window.targets if t.reach.increment)
     if window.delayed:
         parameters["delay"] = 1  # reads of the data register between an address and its answer
+    if window.way is not None:
+        parameters["way"] = window.way  # the other way has an address register of its own
     if window.commanded:
         parameters["commit"] = "address"  # data first, then the address as a command
     if pair.address == pair.data:
@@ -118,11 +120,10 @@ def _targets(scene: Scene, window: Window, width: int) -> list[dict[str, Any]]:
         if target.reach.scale != 1:
             entry["scale"] = target.reach.scale
         if target.mode is not None:
-            place, value = target.mode
             entry["select"] = {
-                "offset": hexadecimal(offset_of(place)),
-                "value": hexadecimal(value),
-                "mask": "0xffffffff",
+                "offset": hexadecimal(offset_of(target.mode.place)),
+                "value": hexadecimal(target.mode.value),
+                "mask": hexadecimal(target.mode.mask),
             }
         if entry not in result:
             result.append(entry)

@@ -44,6 +44,15 @@ class Reach:
 
 
 @dataclass(frozen=True, slots=True)
+class Mode:
+    """The register at `place` has to hold `value` in the bits of `mask` for a target to be reached."""
+
+    place: int
+    value: int
+    mask: int
+
+
+@dataclass(frozen=True, slots=True)
 class Target:
     """A space reached through the window: a region, CONFIG_SPACE or MSIX_TABLE; `members` index the uses."""
 
@@ -56,7 +65,7 @@ class Target:
     agreed: Agreement | None = None
     table: Ints | None = None  # rows of the reads that looked like an MSI-X table
     own: Ints | None = None  # rows of what `config` says that belong to this target, where several share it
-    mode: tuple[int, int] | None = None  # the register (place) and the value in it for which the target is reached
+    mode: Mode | None = None
 
     @property
     def rows(self) -> Ints:
@@ -126,10 +135,11 @@ def unsteady(targets: Sequence[Target], uses: Uses) -> int:
     """Addresses that reach two things, as far as they prove anything.
 
     They prove one target by one read and another target by another read, or config space by one read while others of
-    them, with no write to it, give something else.
+    them, with no write to it, give something else. What another register chooses is no second meaning.
     """
     telling = ~uses.data.write & (information(uses.data.value, uses.data.size) > 0)
-    found, claimed = 0, np.zeros(0, dtype=np.int64)
+    found = 0
+    claimed: dict[Mode | None, Ints] = {}
     once = np.zeros(len(uses), dtype=np.bool_)
     for target in targets:
         if target.reach.increment or target.table is not None:
@@ -138,12 +148,13 @@ def unsteady(targets: Sequence[Target], uses: Uses) -> int:
         proving = np.isin(uses.data.row[members], target.rows)
         located = Reach().of(uses)
         proven = located[members[proving]]
-        found += len(np.intersect1d(proven[~once[members[proving]]], claimed))
+        before = claimed.get(target.mode, np.zeros(0, dtype=np.int64))
+        found += len(np.intersect1d(proven[~once[members[proving]]], before))
         if target.config is not None:
             written = located[target.members[uses.data.write[target.members]]]
             found += len(np.setdiff1d(np.intersect1d(proven, located[members[~proving]]), written))
         once[members[proving]] = True
-        claimed = np.union1d(claimed, proven)
+        claimed[target.mode] = np.union1d(before, proven)
     return found
 
 
@@ -179,26 +190,36 @@ def _config_votes(uses: Uses, reads: Ints, hardware: HardwareConfig) -> tuple[In
 def _targets_of_group(
     uses: Uses, reads: Ints, position: Ints, hardware: HardwareConfig, reach: Reach, deltas: Ints
 ) -> list[Target]:
-    """Targets for deltas that agree in their low bits: they share the evidence, the high bits are tags."""
+    """Targets for deltas that agree in their low bits: they share the evidence, the high bits are tags.
+
+    A tag whose own reads speak against it is no target: behind it lies something else, which agrees by chance.
+    """
     if len(deltas) > 64:
         return []
-    located = np.stack([(position + d) % MODULUS for d in deltas])
-    inside = located < FULL_SIZE
-    offset = np.where(inside.any(axis=0), located[inside.argmax(axis=0), np.arange(located.shape[1])], -1)
+    single = {int(d): config_evidence(uses.data, _inside(position, d), hardware, reads) for d in deltas}
+    sound = {d: one for d, one in single.items() if one.fields and len(one.against) * 5 <= len(one.fields)}
+    if not sound:
+        return []
+    offset = np.max([_inside(position, d) for d in sound], axis=0)
     evidence = config_evidence(uses.data, offset, hardware, reads)
     if not (evidence.holds or evidence.resembles):
         return []
     targets = []
-    for at, delta in enumerate(deltas):
-        members = np.flatnonzero(inside[at])
-        single = config_evidence(uses.data, np.where(inside[at], located[at], -1), hardware, reads)
-        proven = np.isin(uses.data.row, single.rows)
-        width = int(uses.data.size[proven].max()) if proven.any() else 0
-        if odd(int(delta)) and len(np.unique(uses.address[proven])) == 1:
+    for delta, one in sound.items():
+        proven = np.isin(uses.data.row, one.rows)
+        if odd(delta) and len(np.unique(uses.address[proven])) == 1:
             continue  # one address chooses nothing: it may be any word that was written before
-        if single.fields and shape_of(uses.address[proven], reach.scale, int(delta), width, FULL_SIZE).base < FULL_SIZE:
-            targets.append(Target(CONFIG_SPACE, reach, int(delta), members, single.bits, evidence, own=single.rows))
+        width = int(uses.data.size[proven].max()) if proven.any() else 0
+        if shape_of(uses.address[proven], reach.scale, delta, width, FULL_SIZE).base < FULL_SIZE:
+            members = np.flatnonzero(_inside(position, delta) >= 0)
+            targets.append(Target(CONFIG_SPACE, reach, delta, members, one.bits, evidence, own=one.rows))
     return targets
+
+
+def _inside(position: Ints, delta: int) -> Ints:
+    """The config offsets that are reached, -1 where it is none."""
+    located = (position + delta) % MODULUS
+    return np.where(located < FULL_SIZE, located, -1)
 
 
 def movements_for(uses: Uses) -> list[list[Reach]]:

@@ -9,15 +9,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from quirkfinder.miners.accesses import Accesses, Flags, Ints, Words, joined, place_of, region_of
+from quirkfinder.miners.accesses import Accesses, Flags, Ints, Words, joined
 from quirkfinder.miners.agreement import written_before
 from quirkfinder.miners.registers import Registers
 from quirkfinder.miners.windows.candidates import Pair
 
-#: registers this near (bytes) may hold the other half of an address or a mode
-_HELPERS = 64
-_MOST_MODES = 6
-_MOST_HELPERS = 4
 _WIDEST = 4  # bytes of an address
 _MOST_TOGETHER = 0.5  # of the rounds, at least, write every part of an address
 
@@ -116,6 +112,15 @@ def delayed_uses(uses: Uses) -> Uses:
     return replace(shifted, address=reads.address[before], sub=reads.sub[before])
 
 
+def uses_of_way(uses: Uses, *, write: bool) -> Uses:
+    """The reads or the writes alone, as where each have an address register of their own."""
+    own = uses.take(uses.data.write if write else ~uses.data.write)
+    zeros = np.zeros(len(own), dtype=np.int64)
+    if write:
+        return replace(own, reads=zeros, fresh=own.writes == 0)
+    return replace(own, writes=zeros, fresh=own.reads == 0)
+
+
 def split_addresses(registers: Registers, pair: Pair) -> Iterator[Pair]:
     """The pair with an address register that takes in the parts beside the first, as far as such are written.
 
@@ -169,17 +174,6 @@ def in_parts(registers: Registers, pair: Pair) -> Pair | None:
         return None
     sizes = registers.accesses.size[registers.inside(pair.data, pair.data + 3)]
     return replace(pair, width=4) if sizes.max() < 4 else None
-
-
-def mode_registers(registers: Registers, pair: Pair) -> list[int]:
-    """Registers near the pair that are switched between a few values and could choose the target."""
-    first = max(place_of(region_of(pair.address), 0), pair.address - _HELPERS)
-    found = []
-    for place in registers.between(first, pair.address + _HELPERS):
-        values = len(registers.values_written(place))
-        if place not in pair.registers and 0 < values <= _MOST_MODES:
-            found.append((abs(place - pair.address), place))
-    return [place for _, place in sorted(found)[:_MOST_HELPERS]]
 
 
 def _data(registers: Registers, pair: Pair) -> tuple[Ints, Ints]:
