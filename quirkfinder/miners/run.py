@@ -25,8 +25,9 @@ from quirkfinder.miners.paging import paged_finding
 from quirkfinder.miners.registers import Registers
 from quirkfinder.miners.sinks import sink_findings
 from quirkfinder.miners.unexplained import leftovers, unexplained_findings
-from quirkfinder.miners.windows.discover import Window, discover_config_windows, discover_windows
+from quirkfinder.miners.windows.discover import discover_config_windows, discover_windows
 from quirkfinder.miners.windows.findings import window_finding
+from quirkfinder.miners.windows.readings import Window
 from quirkfinder.miners.windows.shape import MODULUS
 from quirkfinder.miners.windows.targets import CONFIG_SPACE, Target
 

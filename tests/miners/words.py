@@ -24,7 +24,9 @@ def _window(p: Any) -> list[str]:  # noqa: ANN401  # JSON
     head += f" high +{p['address_high']['offset']}" if "address_high" in p else ""
     head += f" increment {p['increment']} on {p['increment_on']}" if p.get("increment") else ""
     head += f" for {p['way']}s" if p.get("way") else ""
+    head += " late" if p.get("delay") else ""
     head += " then command" if p.get("commit") else ""
+    head += f" flagged {p['write_flag']}" if p.get("write_flag") else ""
     lines = [head]
     for t in p["targets"]:
         scale = f" scale {t['scale']}" if t.get("scale", 1) != 1 else ""

@@ -10,7 +10,7 @@ from quirkfinder.miners.accesses import Flags, Ints, Words, offset_of, place_nam
 from quirkfinder.miners.claims import Scene, bar_words, claim, confidence, hexadecimal, register
 from quirkfinder.miners.hardware import FULL_SIZE
 from quirkfinder.miners.landing import landing_words, leaked_bars
-from quirkfinder.miners.windows.discover import Window
+from quirkfinder.miners.windows.readings import Window
 from quirkfinder.miners.windows.registers import enable_registers, handshake_of
 from quirkfinder.miners.windows.shape import MODULUS, Shape, shape_of
 from quirkfinder.miners.windows.targets import CONFIG_SPACE, MSIX_TABLE, Target
@@ -87,6 +87,8 @@ def window_parameters(scene: Scene, window: Window) -> dict[str, Any]:
         parameters["way"] = window.way  # the other way has an address register of its own
     if window.commanded:
         parameters["commit"] = "address"  # data first, then the address as a command
+    if window.flag:
+        parameters["write_flag"] = hexadecimal(window.flag)  # of the address, no part of what it selects
     if pair.address == pair.data:
         parameters["handshake"] = handshake_of(scene.registers, window)
     if live := live_bars(window):

@@ -7,7 +7,7 @@ import numpy as np
 from quirkfinder.miners.accesses import Accesses, Ints, distinct, offset_of, place_of, region_of
 from quirkfinder.miners.claims import hexadecimal
 from quirkfinder.miners.registers import Registers
-from quirkfinder.miners.windows.discover import Window
+from quirkfinder.miners.windows.readings import Window
 
 _NEAR = 64  # bytes around the address register in which its helpers are looked for
 _MOST_STEPS = 6

@@ -83,12 +83,11 @@ def span_of(registers: Registers, pair: Pair) -> int:
     return min(widest, pair.data - pair.address) if pair.data > pair.address else widest
 
 
-def commanded_uses(registers: Registers, pair: Pair) -> Uses:
-    """As `plain_uses` for reads; a write of data belongs to the address that is written after it, as its command."""
+def commanded_uses(registers: Registers, pair: Pair, reads: Uses) -> Uses:
+    """Reads as they are; a write of data belongs to the address that is written after it, as its command."""
     accesses = registers.accesses
     history, data_at = registers.history(pair.address, span_of(registers, pair)), registers.at(pair.data)
     address_at = history.at
-    reads = plain_uses(registers, pair)
     reads = reads.take(~reads.data.write)
     if not len(address_at) or not len(data_at):
         return reads
@@ -102,6 +101,11 @@ def commanded_uses(registers: Registers, pair: Pair) -> Uses:
     data = replace(accesses.take(data_at), row=accesses.row[source])
     writes = Uses(data, zeros, address, accesses.row[source], zeros, zeros, zeros == 0)
     return _merged(reads, writes)
+
+
+def without_flag(uses: Uses, flag: int) -> Uses:
+    """The uses with the bit that makes an address a command left out of all addresses."""
+    return replace(uses, address=uses.address & ~np.uint64(flag))
 
 
 def delayed_uses(uses: Uses) -> Uses:
