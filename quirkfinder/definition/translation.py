@@ -219,6 +219,8 @@ def _steps(handshake: Iterable[Json], sequence: str, registers: Mapping[str, int
 def _mirror(finding: Json, _: Json) -> tuple[Mirror, ...]:
     given = finding["parameters"]
     offset = _number(given, "offset")
+    if given.get("select"):
+        raise Untranslatable("config space is one of several pages there, and a register chooses it")
     return (
         Mirror(
             name=f"{given['region']}-{offset:x}-mirror",

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from quirkfinder.card.model import Bar, Card, ConfigSpace
 from quirkfinder.miners.accesses import Ints, Words
 from quirkfinder.miners.information import information
+from quirkfinder.miners.run_time_fields import message_fields, run_time_fields
 
 #: bytes that change while the card runs: their disagreement proves nothing
 _CHANGING = (range(0x04, 0x08), range(0x0C, 0x10), range(0x30, 0x34), range(0x3C, 0x40))
@@ -57,6 +58,9 @@ class HardwareConfig:
     steady: NDArray[np.bool_]
     bar: NDArray[np.int8]  # index of the BAR (or of BUSES, WINDOWS) whose address the byte belongs to, else -1
     open_bars: tuple[OpenBar, ...] = ()
+    #: whether the byte lies behind the header and is set after reset only
+    run_time: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(FULL_SIZE, dtype=np.bool_))
+    messages: range = range(0)  # where address and data of the card's messages lie
     #: by width: the values that prove something, sorted, and the offsets that hold them
     sorted_fields: dict[int, tuple[Words, Ints]] = field(init=False, repr=False, compare=False)
 
@@ -103,6 +107,10 @@ def hardware_config(card: Card) -> HardwareConfig:
     known[list(_BAR_FIELDS)] = False  # the guest reads its own addresses there
     for changing in _CHANGING:
         known[list(changing)] &= False
+    told = known.copy()
+    _overlay(values, told, card.host_config)
+    messages = message_fields(values, told, card.msi.offset if card.msi is not None else None)
+    known[list(messages)] = False  # and its own messages
     _overlay(values, known, card.host_config)
     for offset, identifier in zip(_IDS, (card.vendor, card.device, card.subvendor, card.subdevice), strict=True):
         if identifier is not None and not known[offset : offset + 2].any():
@@ -118,7 +126,8 @@ def hardware_config(card: Card) -> HardwareConfig:
     steady[:0x40] = True
     for changing in _CHANGING:
         steady[list(changing)] = False
-    return HardwareConfig(values, known, steady, bar, tuple(_open_bars(card, known)))
+    run_time = run_time_fields(values, known, messages)
+    return HardwareConfig(values, known, steady, bar, tuple(_open_bars(card, known)), run_time, messages)
 
 
 def without_upper(hardware: HardwareConfig, bars: Sequence[int]) -> HardwareConfig:

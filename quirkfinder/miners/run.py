@@ -20,7 +20,8 @@ from quirkfinder.miners.host_accesses import discover_strays, stray_findings
 from quirkfinder.miners.indexed import indexed_findings
 from quirkfinder.miners.leak_findings import leak_finding
 from quirkfinder.miners.leaks import discover_leaks
-from quirkfinder.miners.mirrors import Mirror, discover_mirrors, mirror_at, mirror_finding
+from quirkfinder.miners.mirror_findings import mirror_finding
+from quirkfinder.miners.mirrors import Mirror, discover_mirrors, mirror_at
 from quirkfinder.miners.paging import paged_finding
 from quirkfinder.miners.registers import Registers
 from quirkfinder.miners.sinks import sink_findings
@@ -122,7 +123,7 @@ def config_window_findings(scene: Scene) -> list[Finding]:
 def _doors(scene: Scene) -> tuple[list[Window], list[Mirror]]:
     windows, mirrors = discover_windows(scene.registers, scene.card, scene.hardware), discover_mirrors(scene)
     mirrors += _behind(scene, windows, mirrors)
-    own = [m for m in mirrors if m.function is None]
+    own = [m for m in mirrors if m.function is None and m.bank is None]
     return [replace(w, targets=tuple(_unmirrored(w, t, own) for t in w.targets)) for w in windows], mirrors
 
 
@@ -185,9 +186,8 @@ def with_learnt(scene: Scene, windows: Sequence[Window], mirrors: Sequence[Mirro
 def owned_accesses(scene: Scene, windows: Sequence[Window], mirrors: Sequence[Mirror]) -> Flags:
     """Accesses that a window or a mirror explains."""
     owned = _window_accesses(scene, windows)
-    region, offset = scene.accesses.region, scene.accesses.offset
     for mirror in mirrors:
-        owned |= (region == mirror.region) & (offset >= mirror.start) & (offset < mirror.start + mirror.size)
+        owned |= mirror.explains(scene.registers, scene.accesses)
     return owned
 
 

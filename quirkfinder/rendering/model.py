@@ -80,7 +80,17 @@ def _config_mirror(p: Parameters) -> list[str]:
     whose = f" of {words.plain(p['function'])}" if p.get("function") is not None else ""
     here = words.place(p.get("region"), p.get("offset"))
     shown = f"{here} shows {words.octets(p.get('size'))} of config space{whose}"
-    return [f"{shown} from {words.plain(p.get('config_offset'))} on"]
+    when = _selected(p)
+    return [f"{shown} from {words.plain(p.get('config_offset'))} on{when}"]
+
+
+def _selected(p: Parameters) -> str:
+    """While which register holds what, where a page register has to choose config space; else nothing."""
+    select = p.get("select")
+    if not isinstance(select, dict):
+        return ""
+    register = words.place(select.get("region", p.get("region")), select.get("offset"))
+    return f", while {register} is {words.plain(select.get('value'))} in the bits {words.plain(select.get('mask'))}"
 
 
 def _bar_alias(p: Parameters) -> list[str]:
@@ -157,7 +167,7 @@ _DESCRIBE: dict[str, tuple[tuple[str, ...], Callable[[Parameters], list[str]]]] 
         (*_INDEXED, "targets", "enable", "increment", "handshake", "commit"),
         _window,
     ),
-    "config-mirror": (("region", "offset", "size", "config_offset", "function"), _config_mirror),
+    "config-mirror": (("region", "offset", "size", "config_offset", "function", "select"), _config_mirror),
     "bar-alias": (("region", "offset", "size", "target_region", "target_offset"), _bar_alias),
     "paged-window": (("region", "bank", "offset", "size", "mask", "shift", "target_region"), _paged_window),
     "address-leak": (("region", "offset", "size", "bar", "shift"), _address_leak),

@@ -41,7 +41,9 @@ def _window(p: Any) -> list[str]:  # noqa: ANN401  # JSON
 
 def _mirror(p: Any) -> list[str]:  # noqa: ANN401  # JSON
     of = f" of {p['function']}" if p["function"] else ""
-    return [f"{p['region']}+{p['offset']} size {p['size']} is config+{p['config_offset']}{of}"]
+    s = p.get("select")
+    when = f" when {s['region']}+{s['offset']} is {s['value']}" if s else ""
+    return [f"{p['region']}+{p['offset']} size {p['size']} is config+{p['config_offset']}{of}{when}"]
 
 
 def _alias(p: Any) -> list[str]:  # noqa: ANN401  # JSON

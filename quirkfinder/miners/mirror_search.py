@@ -1,0 +1,128 @@
+"""Where in a region could config space lie, and does it lie there?  The search behind mirrors."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from quirkfinder.card.model import Card
+from quirkfinder.miners.accesses import Accesses, Flags, Ints, distinct
+from quirkfinder.miners.config_evidence import ConfigEvidence, config_evidence
+from quirkfinder.miners.hardware import HardwareConfig
+from quirkfinder.miners.information import information
+from quirkfinder.miners.mirror_bodies import Body, body_of
+
+HEADER, PLAIN, EXTENDED = 64, 256, 4096
+_DELTAS_TRIED = 8
+_MOST_READS = 200_000
+
+
+@dataclass(frozen=True, slots=True)
+class Reads:
+    """Reads of one region; `echo`: which return what the guest wrote, `changed`: which may do so in part, because the
+    guest wrote there before."""
+
+    accesses: Accesses
+    echo: Flags
+    changed: Flags
+
+    def take(self, index: Ints | Flags) -> "Reads":
+        return Reads(self.accesses.take(index), self.echo[index], self.changed[index])
+
+    def once(self) -> "Reads":
+        """Every value once at every place."""
+        reads = self.accesses
+        return self.take(distinct(reads.place, reads.size, reads.value)[:_MOST_READS])
+
+    @property
+    def every(self) -> Ints:
+        """Positions of those that prove something."""
+        return np.flatnonzero(~self.echo)
+
+    def offsets(self, origin: int) -> Ints:
+        """In config space, if that lies at `origin`; -1 for not in it."""
+        position = self.accesses.offset - origin
+        return np.where((position >= 0) & (position < EXTENDED), position, -1)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Config space from `first` to `last` (exclusive) shows; `body`: it is known by what lies behind the header."""
+
+    first: int
+    last: int
+    evidence: ConfigEvidence
+    body: Body | None = None
+
+
+def origins(seen: Reads, hardware: HardwareConfig) -> list[int]:
+    """Offsets at which config offset 0 could lie, by the bits of the distinct config fields that vote for them."""
+    reads = seen.accesses.take(seen.every)
+    votes: list[Ints] = []
+    weights: list[np.ndarray] = []
+    for size in (4, 2, 1):
+        index = np.flatnonzero(reads.size == size)
+        hit, offset = hardware.matches(reads.value[index], size)
+        start, value = reads.offset[index[hit]] - offset, reads.value[index[hit]]
+        once = distinct(start, offset)
+        votes.append(start[once])
+        weights.append(information(value[once], np.full(len(once), size, dtype=np.uint8)))
+    starts, group, counts = np.unique(np.concatenate(votes), return_inverse=True, return_counts=True)
+    bits = np.bincount(group, weights=np.concatenate(weights), minlength=len(starts))
+    usable: Flags = (starts > -EXTENDED) & (starts % 4 == 0) & (counts >= 2)
+    starts, bits = starts[usable], bits[usable]
+    return [int(starts[i]) for i in np.argsort(-bits, kind="stable")[:_DELTAS_TRIED]]
+
+
+def part_at(card: Card, seen: Reads, offset: Ints, hardware: HardwareConfig) -> Part | None:
+    """The part of config space that shows at `offset` (in config space, -1 for not in it), None where none does."""
+    whole = config_evidence(seen.accesses, offset, hardware, seen.every, seen.changed)
+    span = _span(whole, seen.accesses, offset, hardware)
+    if span is not None:
+        evidence = _inside(seen, offset, hardware, *span)
+        if evidence.holds:
+            return Part(*span, evidence)
+    if _is_image(whole):
+        return None
+    body = body_of(card, seen.accesses, offset, hardware, seen.every, seen.changed)
+    if body is None or not body.holds:
+        return None
+    return Part(body.first, body.last, _inside(seen, offset, hardware, body.first, body.last), body)
+
+
+def _inside(seen: Reads, offset: Ints, hardware: HardwareConfig, first: int, last: int) -> ConfigEvidence:
+    inside = np.where((offset >= first) & (offset < last), offset, -1)
+    return config_evidence(seen.accesses, inside, hardware, seen.every, seen.changed)
+
+
+def _is_image(evidence: ConfigEvidence) -> bool:
+    """A header that holds the card's own words and other BARs: an image of what the card starts with."""
+    return bool(evidence.against) and any(where < HEADER for where in evidence.fields)
+
+
+def _span(evidence: ConfigEvidence, reads: Accesses, offset: Ints, hardware: HardwareConfig) -> tuple[int, int] | None:
+    """The part of config space (first, last + 1) that is mirrored, no more than the evidence shows.
+
+    From the ids on it is 256 bytes, 4096 where something beyond them agreed, and less where what lies behind the last
+    agreeing field is not config space.  Where the ids are not there it is what was seen to agree and no more.
+    """
+    if len(evidence.fields) < 2:
+        return None
+    last = evidence.fields[-1] + 4
+    if evidence.fields[0] != 0:
+        return evidence.fields[0], last
+    for size in (HEADER, PLAIN):
+        beyond = np.where((offset >= size) & (offset < max(PLAIN, last)), offset, -1)
+        if last <= size and len(disagreeing(reads, beyond, hardware)) >= 2:
+            return 0, size
+    return 0, PLAIN if last <= PLAIN else EXTENDED
+
+
+def disagreeing(reads: Accesses, offset: Ints, hardware: HardwareConfig) -> Ints:
+    """The first position at each distinct offset at which what was read is not what config space holds."""
+    wrong: list[Ints] = []
+    for size in (4, 2, 1):
+        index = np.flatnonzero((reads.size == size) & (offset >= 0))
+        expected, known = hardware.read(offset[index], size)
+        wrong.append(index[known & (expected != reads.value[index])])
+    at = np.concatenate(wrong)
+    return at[np.unique(offset[at], return_index=True)[1]]
