@@ -7,7 +7,8 @@ import numpy as np
 from quirkfinder.miners.accesses import Flags, Ints, place_of
 from quirkfinder.miners.config_evidence import config_evidence
 from quirkfinder.miners.hardware import HardwareConfig
-from quirkfinder.miners.mirror_search import PLAIN, Reads, disagreeing
+from quirkfinder.miners.mirror_reads import Reads
+from quirkfinder.miners.mirror_search import PLAIN, disagreeing
 from quirkfinder.miners.registers import Registers
 
 _MOST_REGISTERS = 64

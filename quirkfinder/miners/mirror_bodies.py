@@ -10,9 +10,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from quirkfinder.card.model import Card
-from quirkfinder.miners.accesses import Accesses, Flags, Ints, Words
+from quirkfinder.miners.accesses import Flags, Ints, Words
 from quirkfinder.miners.hardware import HardwareConfig
 from quirkfinder.miners.information import information
+from quirkfinder.miners.mirror_reads import Reads
 
 _HEADER = 0x40
 _LEAST_VALUES, _LEAST_BITS = 4, 60.0
@@ -33,6 +34,7 @@ class Body:
     running: tuple[int, ...]  # set after reset, and the same here
     stale: tuple[int, ...]  # set after reset, and here as after reset
     messages: tuple[int, ...]  # the address that the host's interrupts go to
+    memory: tuple[int, ...] = ()  # addresses of the host's memory
 
     @property
     def holds(self) -> bool:
@@ -45,15 +47,10 @@ class Body:
         return constants and not self.against and not self.stale
 
 
-def body_of(
-    card: Card, reads: Accesses, offset: Ints, hardware: HardwareConfig, every: Ints, changed: Flags
-) -> Body | None:
-    """The stretch behind the header that agrees best; `offset`: in config space, -1 for not in it.
-
-    `every`: positions of the reads that count; `changed`: reads of what the guest had written to before.
-    """
-    index = every[offset[every] >= _HEADER]
-    dword, bits, differs, kept = _compared(reads, offset, hardware, index, changed)
+def body_of(card: Card, seen: Reads, offset: Ints, hardware: HardwareConfig) -> Body | None:
+    """The stretch behind the header that agrees best; `offset`: in config space, -1 for not in it."""
+    reads = seen.accesses
+    dword, bits, differs, kept = _compared(seen, offset, hardware)
     if not bits.any():
         return None
     where, group = np.unique(dword, return_inverse=True)
@@ -82,10 +79,9 @@ def _offsets(dwords: Ints) -> tuple[int, ...]:
     return tuple(np.unique(dwords).tolist())
 
 
-def _compared(
-    reads: Accesses, offset: Ints, hardware: HardwareConfig, index: Ints, changed: Flags
-) -> tuple[Ints, np.ndarray, Flags, Ints]:
-    """Of the reads at `index` that tell something: the dword, the bits that agree, does it differ, the position."""
+def _compared(seen: Reads, offset: Ints, hardware: HardwareConfig) -> tuple[Ints, np.ndarray, Flags, Ints]:
+    """Of the reads behind the header: the dword, the bits that agree, does it differ, the position."""
+    reads, index = seen.accesses, seen.every[offset[seen.every] >= _HEADER]
     columns: list[tuple[Ints, np.ndarray, Flags, Ints]] = []
     for size in (4, 2, 1):
         at = index[reads.size[index] == size]
@@ -94,7 +90,7 @@ def _compared(
         equal = known & (value == expected)
         absent = value == np.uint64((1 << (8 * size)) - 1)  # a door still closed reads all ones
         worth = np.where(equal, information(value, np.full(len(at), size, dtype=np.uint8)), 0.0)
-        differs = known & ~equal & ~absent & ~changed[at]
+        differs = known & ~equal & ~absent & ~seen.changed[at]
         columns.append((offset[at] & ~3, worth, differs, at))
     dword, bits, differs, position = (np.concatenate(c) for c in zip(*columns, strict=True))
     return dword, bits, differs, position

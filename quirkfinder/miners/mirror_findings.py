@@ -9,7 +9,7 @@ from quirkfinder.findings import Finding
 from quirkfinder.miners.accesses import offset_of, place_name, region_of
 from quirkfinder.miners.claims import Scene, bar_words, claim, confidence, hexadecimal
 from quirkfinder.miners.landing import landing_words, leaked_bars
-from quirkfinder.miners.mirror_search import EXTENDED
+from quirkfinder.miners.mirror_reads import EXTENDED
 from quirkfinder.miners.mirrors import Mirror
 
 
@@ -58,7 +58,7 @@ def _most(mirror: Mirror, sure: bool) -> float:
     """The greatest confidence that this kind of evidence can have."""
     if mirror.body is None:
         return 0.99 if sure else 0.85
-    return 0.95 if sure else 0.85 if mirror.body.running else 0.7
+    return 0.95 if sure else 0.85 if mirror.body.running else 0.75
 
 
 def _select(mirror: Mirror) -> dict[str, Any]:
@@ -84,6 +84,8 @@ def _condition_words(mirror: Mirror) -> str:
 def _doubt(mirror: Mirror, sure: bool) -> str:
     if mirror.body is not None and mirror.body.messages:
         return "it would be false if the card kept the address of its messages beside a copy of its capabilities"
+    if mirror.body is not None and mirror.body.memory:
+        return "two words are few: it would be false if the card told these addresses in two places on its own account"
     if mirror.body is not None:
         return "it would be false if the firmware keeps a copy of these capabilities; no host address was read in it"
     if sure:
@@ -99,6 +101,8 @@ def _reason(mirror: Mirror) -> str:
         return f"a guest that reads it sees the host's view of another function, {bar_words(live)} included"
     if mirror.body is not None and mirror.body.messages:
         return "a guest that reads it sees the address of the host's interrupts instead of its own"
+    if mirror.body is not None and mirror.body.memory:
+        return "a guest that reads it sees addresses of the host's memory, where it has nothing itself"
     return "a guest that reads or writes it goes past what QEMU emulates"
 
 
@@ -111,9 +115,10 @@ def _tell_addresses_first(scene: Scene, mirror: Mirror) -> tuple[list[int], list
     inside = (offset >= 0) & (offset < EXTENDED)
     at, offset = at[inside], offset[inside]
     owner = scene.hardware.bar[offset] if mirror.function is None else np.full(len(offset), -1)
-    messages = mirror.body.messages if mirror.body is not None else ()
+    messages, memory = (mirror.body.messages, mirror.body.memory) if mirror.body is not None else ((), ())
     order = np.argsort((owner < 0) & ~np.isin(offset, messages), kind="stable")
-    what = np.where(np.isin(offset, messages), ": where the host's interrupts go", "")
+    what = np.where(np.isin(offset, memory), ": an address of the host's memory", "")
+    what = np.where(np.isin(offset, messages), ": where the host's interrupts go", what)
     notes = [
         f"config offset 0x{offset[i]:x}" + (f": the host address of BAR{owner[i]}" if owner[i] >= 0 else what[i])
         for i in order

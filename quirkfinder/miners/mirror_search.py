@@ -4,44 +4,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from quirkfinder.card.model import Card
 from quirkfinder.miners.accesses import Accesses, Flags, Ints, distinct
+from quirkfinder.miners.claims import Scene
 from quirkfinder.miners.config_evidence import ConfigEvidence, config_evidence
 from quirkfinder.miners.hardware import HardwareConfig
 from quirkfinder.miners.information import information
 from quirkfinder.miners.mirror_bodies import Body, body_of
+from quirkfinder.miners.mirror_memory import memory_of
+from quirkfinder.miners.mirror_reads import EXTENDED, Reads
 
-HEADER, PLAIN, EXTENDED = 64, 256, 4096
+HEADER, PLAIN = 64, 256
 _DELTAS_TRIED = 8
-_MOST_READS = 200_000
-
-
-@dataclass(frozen=True, slots=True)
-class Reads:
-    """Reads of one region; `echo`: which return what the guest wrote, `changed`: which may do so in part, because the
-    guest wrote there before."""
-
-    accesses: Accesses
-    echo: Flags
-    changed: Flags
-
-    def take(self, index: Ints | Flags) -> "Reads":
-        return Reads(self.accesses.take(index), self.echo[index], self.changed[index])
-
-    def once(self) -> "Reads":
-        """Every value once at every place."""
-        reads = self.accesses
-        return self.take(distinct(reads.place, reads.size, reads.value)[:_MOST_READS])
-
-    @property
-    def every(self) -> Ints:
-        """Positions of those that prove something."""
-        return np.flatnonzero(~self.echo)
-
-    def offsets(self, origin: int) -> Ints:
-        """In config space, if that lies at `origin`; -1 for not in it."""
-        position = self.accesses.offset - origin
-        return np.where((position >= 0) & (position < EXTENDED), position, -1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +46,7 @@ def origins(seen: Reads, hardware: HardwareConfig) -> list[int]:
     return [int(starts[i]) for i in np.argsort(-bits, kind="stable")[:_DELTAS_TRIED]]
 
 
-def part_at(card: Card, seen: Reads, offset: Ints, hardware: HardwareConfig) -> Part | None:
+def part_at(scene: Scene, seen: Reads, offset: Ints, hardware: HardwareConfig) -> Part | None:
     """The part of config space that shows at `offset` (in config space, -1 for not in it), None where none does."""
     whole = config_evidence(seen.accesses, offset, hardware, seen.every, seen.changed)
     span = _span(whole, seen.accesses, offset, hardware)
@@ -83,8 +56,10 @@ def part_at(card: Card, seen: Reads, offset: Ints, hardware: HardwareConfig) -> 
             return Part(*span, evidence)
     if _is_image(whole):
         return None
-    body = body_of(card, seen.accesses, offset, hardware, seen.every, seen.changed)
+    body = body_of(scene.card, seen, offset, hardware)
     if body is None or not body.holds:
+        body = memory_of(scene, seen, offset, hardware) if hardware is scene.hardware else None
+    if body is None:
         return None
     return Part(body.first, body.last, _inside(seen, offset, hardware, body.first, body.last), body)
 

@@ -17,7 +17,8 @@ from quirkfinder.miners.config_evidence import ConfigEvidence, changed_before, c
 from quirkfinder.miners.hardware import HardwareConfig, hardware_config
 from quirkfinder.miners.mirror_banks import Bank, bank_of
 from quirkfinder.miners.mirror_bodies import Body
-from quirkfinder.miners.mirror_search import EXTENDED, PLAIN, Part, Reads, origins, part_at
+from quirkfinder.miners.mirror_reads import EXTENDED, Reads
+from quirkfinder.miners.mirror_search import PLAIN, Part, origins, part_at
 from quirkfinder.miners.registers import Registers
 
 _LEAST_FIELDS = 2  # that agree where a window tells where the mirror lies
@@ -69,7 +70,7 @@ def _on_a_page(scene: Scene, reads: Reads, origin: int, hardware: HardwareConfig
     if bank is None:
         return None, None
     page = reads.take(bank.chosen(scene.registers, reads.accesses.row)).once()
-    part = part_at(scene.card, page, page.offsets(origin), hardware)
+    part = part_at(scene, page, page.offsets(origin), hardware)
     return (part, bank) if part is not None and part.evidence.live else (None, None)
 
 
@@ -95,7 +96,7 @@ def _in_region(
     """Mirrors of the config space of `function` among the reads of one region."""
     seen, bar = reads.once(), scene.card.bar(region)
     for origin in origins(seen, hardware):
-        part, bank = part_at(scene.card, seen, seen.offsets(origin), hardware), None
+        part, bank = part_at(scene, seen, seen.offsets(origin), hardware), None
         if part is None:
             part, bank = _on_a_page(scene, reads, origin, hardware)
         if part is None:
