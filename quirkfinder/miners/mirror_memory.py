@@ -28,10 +28,10 @@ def memory_of(scene: Scene, seen: Reads, offset: Ints, hardware: HardwareConfig)
     reads = seen.accesses
     at = seen.every[(offset[seen.every] >= _HEADER) & (reads.size[seen.every] == 4)]
     expected, known = hardware.read(offset[at], 4)
-    value, flags = reads.value[at], reads.value[at] & np.uint64(_PAGE - 1)
-    likely = known & (value == expected) & (np.bitwise_count(flags) <= _MOST_FLAGS)
-    likely &= (value >= np.uint64(_LOWEST)) & (value < np.uint64(_CHIPSET))
+    value = reads.value[at]
+    likely = known & (value == expected) & (value >= np.uint64(_LOWEST)) & (value < np.uint64(_CHIPSET))
     told = {int(offset[i]): (int(reads.value[i]), int(reads.row[i])) for i in at[likely]}
+    told = {where: one for where, one in told.items() if (one[0] % _PAGE).bit_count() <= _MOST_FLAGS}
     for first in sorted(told):
         if first + 4 not in told or first % 4:
             continue

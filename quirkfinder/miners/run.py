@@ -9,11 +9,12 @@ import polars as pl
 from quirkfinder.card.model import Card, Machine
 from quirkfinder.findings import Finding
 from quirkfinder.folding import Gaps
-from quirkfinder.miners.accesses import Flags, config_accesses, merged
+from quirkfinder.miners.accesses import Flags
 from quirkfinder.miners.accidents import collision_findings, identity_findings
 from quirkfinder.miners.aliases import alias_finding
 from quirkfinder.miners.banks import discover_banks
 from quirkfinder.miners.claims import Scene, scene_of
+from quirkfinder.miners.config_space import config_space_findings
 from quirkfinder.miners.foreign import foreign_findings
 from quirkfinder.miners.hardware import hardware_config, without_upper
 from quirkfinder.miners.host_accesses import discover_strays, stray_findings
@@ -23,10 +24,9 @@ from quirkfinder.miners.leaks import discover_leaks
 from quirkfinder.miners.mirror_findings import mirror_finding
 from quirkfinder.miners.mirrors import Mirror, discover_mirrors, mirror_at
 from quirkfinder.miners.paging import paged_finding
-from quirkfinder.miners.registers import Registers
 from quirkfinder.miners.sinks import sink_findings
 from quirkfinder.miners.unexplained import leftovers, unexplained_findings
-from quirkfinder.miners.windows.discover import discover_config_windows, discover_windows
+from quirkfinder.miners.windows.discover import discover_windows
 from quirkfinder.miners.windows.findings import window_finding
 from quirkfinder.miners.windows.readings import Window
 from quirkfinder.miners.windows.shape import MODULUS
@@ -85,7 +85,7 @@ def mine_card(scene: Scene) -> MinedCard:
     scene = replace(scene, touched=frozenset(s.bar.index for s in strays if not s.swept))
     leaks = discover_leaks(scene, owned)
     aliases, paged = discover_banks(scene, _window_accesses(scene, windows))
-    doors = [window_finding(scene, w) for w in windows] + config_window_findings(scene)
+    doors = [window_finding(scene, w) for w in windows] + list(config_space_findings(scene))
     doors += [mirror_finding(scene, m) for m in mirrors]
     doors += [leak_finding(scene, leak) for leak in leaks]
     doors = _said(doors)
@@ -110,14 +110,6 @@ def mine_card(scene: Scene) -> MinedCard:
 def _said(findings: Sequence[Finding]) -> list[Finding]:
     """What is likelier wrong than right is not said."""
     return [f for f in findings if f.confidence >= _LEAST_CONFIDENCE]
-
-
-def config_window_findings(scene: Scene) -> list[Finding]:
-    """Windows driven through two registers of config space; nothing else is looked for there."""
-    own = config_accesses(scene.events, scene.machine, scene.card)
-    found = discover_config_windows(scene.registers, scene.card, own)
-    whole = replace(scene, registers=Registers(merged(scene.accesses, own))) if found else scene
-    return [window_finding(whole, w) for w in found]
 
 
 def _doors(scene: Scene) -> tuple[list[Window], list[Mirror]]:
