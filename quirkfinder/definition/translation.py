@@ -32,6 +32,8 @@ Json = Mapping[str, Any]
 MOST_LINES = 6
 #: offsets in the config space of a conventional device
 _HEADER = 0xFF
+#: other values that a register of an address may tell, such as a zero while it is switched off
+_MOST_OTHER_VALUES = 2
 #: bits of an address that tell the bytes of a dword apart
 _BYTE = 0x3
 
@@ -238,6 +240,8 @@ def _leak(finding: Json, _: Json) -> tuple[Leak, ...]:
     given = finding["parameters"]
     bar, vga = _place(given["region"])
     offset = _number(given, "offset")
+    if "index" in given or "entries" in given or given.get("other_values", 0) > _MOST_OTHER_VALUES:
+        raise Untranslatable("the register tells other things as well, which a quirk for one address would replace")
     return (
         Leak(
             name=f"{given['region']}-{offset:x}-leak",

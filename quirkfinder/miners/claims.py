@@ -1,8 +1,8 @@
 """Small things every miner needs to state a claim: lines for rows, stable ids, confidence from bits."""
 
 import math
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -31,8 +31,8 @@ class Scene:
     hardware: HardwareConfig
     #: BARs whose host address no inventory told, only a door of the card's
     learnt: frozenset[int] = frozenset()
-    #: BARs inside whose host range the guest touched addresses at which it has nothing
-    touched: frozenset[int] = frozenset()
+    #: BARs inside whose host range the guest touched addresses at which it has nothing, and the row of the last time
+    touched: Mapping[int, int] = field(default_factory=dict)
 
     @property
     def accesses(self) -> Accesses:

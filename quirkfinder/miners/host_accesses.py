@@ -45,7 +45,7 @@ def discover_strays(scene: Scene) -> list[Stray]:
     frame = _unassigned(scene.events)
     found = []
     for bar in scene.card.bars:
-        if not bar.host or not bar.size or bar.index > 5 or bar.host == bar.guest:
+        if not bar.host or not bar.size or bar.index > 5 or _always_at_home(bar):
             continue
         space = "io" if bar.kind == "io" else "memory"
         inside = frame.filter(
@@ -61,6 +61,11 @@ def discover_strays(scene: Scene) -> list[Stray]:
             swept = _is_swept(everywhere, bar, inside.height) or _in_step(everywhere, bar, addresses)
             found.append(Stray(bar, space, rows, addresses, inside.height - writes, writes, swept))
     return found
+
+
+def _always_at_home(bar: Bar) -> bool:
+    """Has the guest the BAR at its host address from the beginning?  If it moved there, accesses before hit nothing."""
+    return bar.host == bar.guest and all(p.address in (None, bar.host) for p in bar.placements)
 
 
 def _unassigned(events: pl.DataFrame) -> pl.DataFrame:
@@ -168,7 +173,8 @@ def _finding(scene: Scene, stray: Stray, origin: Origin) -> Finding:
 
 def _reason(stray: Stray, origin: Origin) -> str:
     bar = stray.bar
-    guest = f"the guest has BAR{bar.index} at 0x{bar.guest:x}" if bar.guest else "the BAR is elsewhere for the guest"
+    at = bar.guest_at(int(stray.rows[0])) if bar.placements else bar.guest
+    guest = f"the guest has BAR{bar.index} at 0x{at:x}" if at else "the BAR is elsewhere for the guest"
     told = f"it learnt the host address through {origin.door.id}" if origin.door is not None else ""
     if origin.door is None and origin.row is not None:
         told = "a register that is no finding of its own told it"
@@ -185,16 +191,17 @@ def _origin(scene: Scene, stray: Stray, doors: Sequence[Finding]) -> Origin | No
         for row in reversed(told.tolist()):
             if (door := _owner(scene, row, doors)) is not None:
                 return _told(scene, stray, row, door)
-    teller = _teller(scene, stray, doors)
     source = Clues(scene.events, stray.addresses[:1]).source(address, first) if stray.space == "memory" else None
+    given = None if source is None or source.own else source
+    door = _owner(scene, given.row, doors) if given is not None else None
+    teller = _teller(scene, stray, doors) if door is None else None
     if teller is not None:
         base = stray.bar.host or 0
         line = next((e for e in teller.evidence if f"BAR{stray.bar.index}" in (e.note or "")), teller.evidence[0])
         words = f"told in pieces; 0x{address:x} is 0x{address - base:x} behind the base 0x{base:x}"
         return Origin(teller, None, words, None, (line,))
-    if source is not None and not source.own:
-        door = _owner(scene, source.row, doors)
-        return Origin(door, source.row, source.words(scene.events), source.parameters(scene.events))
+    if given is not None:
+        return Origin(door, given.row, given.words(scene.events), given.parameters(scene.events))
     if source is not None:
         return None
     if len(told):

@@ -19,3 +19,7 @@ class Leak:
     swapped: bool = False  # most significant byte first
     together: int = 1  # registers that tell the address in parts, this one among them
     limits: bool = False  # the upper word tells where the BAR ends, in the same units
+    index: tuple[int, int] | None = None  # the register that has to hold this value for the address to be told
+    mask: int | None = None  # the bits that the address fills, where others stand beside them; None: all
+    distance: int = 0  # what is told is an address this many bytes behind the base
+    entries: int = 1  # of a table of addresses at equal distances that begins with the base

@@ -82,15 +82,15 @@ def mine_card(scene: Scene) -> MinedCard:
         windows, mirrors = _doors(scene)
     owned = owned_accesses(scene, windows, mirrors)
     strays = discover_strays(scene)
-    scene = replace(scene, touched=frozenset(s.bar.index for s in strays if not s.swept))
-    leaks = discover_leaks(scene, owned)
+    scene = replace(scene, touched={s.bar.index: int(s.rows[-1]) for s in strays if not s.swept})
+    leaks = discover_leaks(scene, owned, strays)
     aliases, paged = discover_banks(scene, _window_accesses(scene, windows))
     doors = [window_finding(scene, w) for w in windows] + list(config_space_findings(scene))
     doors += [mirror_finding(scene, m) for m in mirrors]
     doors += [leak_finding(scene, leak) for leak in leaks]
     doors = _said(doors)
     others = [paged_finding(scene, p) for p in paged] + [alias_finding(scene, a) for a in aliases]
-    registers = frozenset(place for w in windows for place in w.pair.registers)
+    registers = frozenset(place for w in windows for place in w.pair.registers) | {leak.place for leak in leaks}
     used = list(stray_findings(scene, strays, doors))
     foreign, explained = foreign_findings(scene, owned)
     found = [
