@@ -1,5 +1,8 @@
 """Accesses to nothing that no finding explains: in groups of 64 KiB, each with where its addresses came from.
 
+A scan comes by many places and stays at none: all of it is one group.  Where a register told the address and the host's
+are not known, nobody can say whether the accesses were meant for a BAR: that is no benign case.
+
 They name no device, so each is told once, of the card whose dword led there, or of the first.
 """
 
@@ -17,6 +20,7 @@ from quirkfinder.miners.provenance import LOWEST, NOBODY, Clues, Source, former_
 _BLOCK = 16  # bits of an address within a group
 _MOST_GROUPS = 8
 _MOST_ADDRESSES = 4096  # of a group: more are a sweep
+_PASSING, _MOST_PASSING = 4, 3  # addresses in a group that a scan passes by, and such groups that are told one by one
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +33,7 @@ class Group:
     source: Source | None
     #: the guest's own BAR that lay there, its card, and the row of the placement (-1: before the first event)
     former: tuple[Card, Bar, int] | None
+    places: int = 1  # of 64 KiB
 
 
 def unexplained_findings(scenes: Sequence[Scene], strays: pl.DataFrame) -> Iterator[tuple[int, Finding]]:
@@ -70,14 +75,24 @@ def _groups(scene: Scene, strays: pl.DataFrame) -> list[Group]:
         for block, rows, addresses in blocks.iter_rows()
     ]
     groups.sort(key=lambda group: group.source is None and group.former is None)  # stable: then by size
-    kept, rest = groups[:_MOST_GROUPS], groups[_MOST_GROUPS:]
+    passing = [group for group in groups if _is_passing(group)]
+    if len(passing) > _MOST_PASSING:
+        groups = [group for group in groups if not _is_passing(group)]
+        kept, rest = groups[:_MOST_GROUPS], [*groups[_MOST_GROUPS:], *passing]
+    else:
+        kept, rest = groups[:_MOST_GROUPS], groups[_MOST_GROUPS:]
     if rest:
         rows = np.concatenate([group.rows for group in rest])
         order = np.argsort(rows)
         addresses = np.concatenate([group.addresses for group in rest])[order]
         told = next((group for group in rest if group.source or group.former), rest[0])
-        kept.append(Group("others", rows[order], addresses, told.source, told.former))
+        kept.append(Group("others", rows[order], addresses, told.source, told.former, len(rest)))
     return kept
+
+
+def _is_passing(group: Group) -> bool:
+    """Came the guest by without a reason that is known, and touched hardly anything?"""
+    return group.source is None and group.former is None and len(np.unique(group.addresses)) <= _PASSING
 
 
 def _group(scene: Scene, clues: Clues, key: str, rows: np.ndarray, addresses: np.ndarray) -> Group:
@@ -108,14 +123,16 @@ def _finding(scene: Scene, group: Group) -> Finding:
     elif group.source is not None and group.former is None:
         words = group.source.words(scene.events)
         rows, notes = [group.source.row, group.source.used, *rows], [words, "the access it led to", *notes]
+    followed = group.source is not None and not group.source.own and group.former is None
+    unknown = followed and not _is_known(scene.card)
     return claim(
         scene,
         "unassigned-access",
         group.key,
-        verdict="benign",
-        confidence=0.5,
+        verdict="likely" if unknown else "benign",
+        confidence=0.6 if unknown else 0.5,
         needs_quirk=False,
-        summary=f"{count} accesses to 0x{first:x}..0x{last:x}, where the guest has nothing{_on_the_host(scene, group)}",
+        summary=f"{_accesses(count, first, last)}, where the guest has nothing{_on_the_host(scene, group)}",
         parameters={
             "first_address": hexadecimal(first),
             "last_address": hexadecimal(last),
@@ -124,22 +141,41 @@ def _finding(scene: Scene, group: Group) -> Finding:
         },
         evidence=scene.evidence(rows, notes),
         evidence_count=count,
-        reason=_reason(scene, group),
+        reason=_reason(scene, group)
+        + ("; only the host's inventory tells whether a BAR lies there" if unknown else ""),
         doubt="the address may come from a register that was not traced",
     )
 
 
+def _accesses(count: int, first: int, last: int) -> str:
+    where = f"0x{first:x}" if first == last else f"0x{first:x}..0x{last:x}"
+    return f"{count} {'access' if count == 1 else 'accesses'} to {where}"
+
+
+def _is_known(card: Card) -> bool:
+    """Are the host addresses of all BARs known?"""
+    return bool(card.bars) and all(bar.host is not None for bar in card.bars if bar.index < 6 and bar.kind != "io")
+
+
 def _on_the_host(scene: Scene, group: Group) -> str:
     """What the host has there, as far as its inventory tells."""
-    owners = [(card, bar) for card in scene.machine.cards for bar in card.bars if bar.kind != "io"]
-    hit = sorted({bar.index for _, bar in owners if any(bar.host_contains(int(a)) for a in group.addresses[:64])})
+    owners = [bar for card in scene.machine.cards for bar in card.bars if bar.kind != "io"]
+    hit = sorted({bar.index for bar in owners if _in_bar(group, bar)})
     if hit:
         return f"; on the host part of it is {bar_words(hit)}"
-    beside = [n.address for n in scene.machine.neighbours for b in n.bars if b.host_contains(int(group.addresses[0]))]
+    beside = [n.address for n in scene.machine.neighbours for bar in n.bars if _in_bar(group, bar)]
     if beside:
-        return f"; on the host it belongs to {beside[0]}"
-    known = all(card.bars and all(b.host is not None for b in card.bars if b.index < 6) for card in scene.machine.cards)
+        return f"; on the host part of it belongs to {beside[0]}"
+    known = all(_is_known(card) for card in scene.machine.cards)
     return " and no traced card has a BAR on the host" if known else "; not all of the host's addresses are known"
+
+
+def _in_bar(group: Group, bar: Bar) -> bool:
+    """Does any of the addresses lie in the BAR on the host?"""
+    if bar.host is None or not bar.size:
+        return False
+    inside = (group.addresses >= np.uint64(bar.host)) & (group.addresses < np.uint64(bar.host + bar.size))
+    return bool(inside.any())
 
 
 def _reason(scene: Scene, group: Group) -> str:
@@ -148,6 +184,8 @@ def _reason(scene: Scene, group: Group) -> str:
         return f"the guest itself had BAR{bar.index} of {card.name} there before"
     if group.source is not None:
         return group.source.words(scene.events)
+    if group.places > 1:
+        return f"{group.places} places of 64 KiB, as a probe comes by them, and no dword of a traced card led to any"
     if int(group.addresses.max()) < LOWEST:
         return "addresses below 1 MiB are the PC's own: firmware and drivers know them without being told"
     return f"{NOBODY}; firmware and drivers probe such addresses, too"

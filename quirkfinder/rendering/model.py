@@ -24,6 +24,7 @@ def _leak(leak: Parameters) -> str:
     ends = {
         "itself": "the same BAR in this guest, by accident",
         "nothing": "nothing in this guest",
+        "unknown": "what this guest has there is not known",
         "ram": "RAM in this guest",
     }
     told = f"it tells the host address of {words.bar(leak.get('bar'))}, {words.plain(leak.get('host'))}"

@@ -27,8 +27,9 @@ Sure = list[tuple[str, float]]
 
 
 def sure(found: list[Finding]) -> Sure:
-    """Claims in words with their confidence, sorted; what is only named as benign claims nothing."""
-    return sorted((words_of(finding), finding.confidence) for finding in found if finding.verdict != "benign")
+    """Claims in words with their confidence, sorted; what is benign or unexplained claims nothing."""
+    claims = [f for f in found if f.verdict != "benign" and f.kind != "unassigned-access"]
+    return sorted((words_of(finding), finding.confidence) for finding in claims)
 
 
 def without_counts(claims: Sure) -> Sure:

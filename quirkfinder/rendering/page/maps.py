@@ -61,7 +61,7 @@ def ending(document: Findings, device: DeviceRecord, bar: BarRecord) -> Ending:
         return _SAME
     for finding in _doors_of(document, device):
         for leak in words.objects(finding.parameters.get("leaks")):
-            if leak.get("bar") == bar.index and leak.get("lands_on") not in (None, "nothing"):
+            if leak.get("bar") == bar.index and leak.get("lands_on") not in (None, "nothing", "unknown"):
                 return _landing(words.plain(leak["lands_on"]))
     for other in device.bars:
         if words.is_io(other) == words.is_io(bar) and other.index != bar.index and words.overlap(other, bar):
