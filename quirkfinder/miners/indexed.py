@@ -1,4 +1,8 @@
-"""Ordinary pairs of index and data register that reach nothing outside: named, so that nobody mistakes them."""
+"""Ordinary pairs of index and data register that reach nothing outside: named, so that nobody mistakes them.
+
+Nobody does where no telling value came through a pair, or only numbers like those written to its index: the head of a
+ring that follows its tail, a counter beside a doorbell.
+"""
 
 from collections.abc import Iterator
 
@@ -6,13 +10,14 @@ import numpy as np
 
 from quirkfinder.events import region_name
 from quirkfinder.findings import Finding
+from quirkfinder.miners.accesses import Words
 from quirkfinder.miners.claims import Scene, claim, first_rows, place_name, register
 from quirkfinder.miners.information import information
 from quirkfinder.miners.windows.candidates import Pair, candidate_pairs
 from quirkfinder.miners.windows.uses import Uses, plain_uses
 
 _LEAST_INDICES = 4
-_MOST_FINDINGS = 16
+_MOST_FINDINGS = 4
 
 
 def indexed_findings(scene: Scene, known: frozenset[int]) -> Iterator[Finding]:
@@ -32,7 +37,7 @@ def indexed_findings(scene: Scene, known: frozenset[int]) -> Iterator[Finding]:
         indices = np.unique(uses.address)
         chosen = int(uses.fresh.sum())  # how often an index was chosen and something done with it
         enough = len(indices) >= _LEAST_INDICES and chosen >= 2 * _LEAST_INDICES and (~uses.data.write).sum() >= 2
-        if not enough or uses.fresh.mean() < 0.5:
+        if not enough or uses.fresh.mean() < 0.5 or not _tells_others(uses):
             continue
         told.update((pair.address, pair.data))
         yield _finding(scene, pair, uses, len(indices))
@@ -48,11 +53,22 @@ def _without_polls(uses: Uses) -> Uses:
     return uses.take(~again)
 
 
+def _tells_others(uses: Uses) -> bool:
+    """Do most telling values that were read differ from the numbers, and from those between, that the index held?"""
+    values = _telling(uses)
+    between = (values >= uses.address.min()) & (values <= uses.address.max())
+    return bool(len(values)) and bool(between.mean() < 0.5)
+
+
+def _telling(uses: Uses) -> Words:
+    """The distinct telling values that were read."""
+    data = uses.data
+    return np.unique(data.value[~data.write & (information(data.value, data.size) > 0)])
+
+
 def _seen_elsewhere(scene: Scene, pair: Pair, uses: Uses) -> tuple[int, int, int]:
     """How many telling values came through the pair, how many config space holds, how many other registers showed."""
-    data = uses.data
-    telling = ~data.write & (information(data.value, data.size) > 0)
-    values = np.unique(data.value[telling])
+    values = _telling(uses)
     held = np.concatenate([scene.hardware.sorted_fields[size][0] for size in (1, 2, 4)])
     elsewhere = ~np.isin(scene.accesses.place, pair.registers)
     others = int(np.isin(values, scene.accesses.value[elsewhere]).sum())
@@ -60,8 +76,6 @@ def _seen_elsewhere(scene: Scene, pair: Pair, uses: Uses) -> tuple[int, int, int
 
 
 def _reason(values: int, in_config: int, elsewhere: int) -> str:
-    if not values:
-        return "no value came through it by which another place could be recognised"
     if not in_config and not elsewhere:
         return f"none of the {values} telling values that came through it is in config space or was seen in a register"
     found = [f"{in_config} in config space"] if in_config else []
