@@ -16,8 +16,9 @@ from quirkfinder.miners.leak import Leak
 from quirkfinder.miners.leak_findings import leak_finding
 from quirkfinder.miners.leaks import discover_leaks
 from quirkfinder.miners.registers import Registers
-from quirkfinder.miners.windows.discover import Window, discover_config_windows
+from quirkfinder.miners.windows.discover import discover_config_windows
 from quirkfinder.miners.windows.findings import window_finding
+from quirkfinder.miners.windows.readings import Window
 
 #: "SHDW": behind it QEMU itself tells the guest four BARs of the host, on purpose (`vfio_add_vmd_shadow_cap`, 5.1)
 _SHADOW, _SHADOWED = 0x53484457, 20

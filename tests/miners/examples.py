@@ -10,6 +10,7 @@ An example is a text file of four parts, each line of which is one of:
     config 0x50 05 00 80 00                     and these bytes from that offset on
     neighbour 0000:02:00.0 [bridge to bus 3]    another function of the host; its lines follow, indented
     ram 0x0-0xbfffffff                          what else the guest has where
+    hostmem 0x4c000000-0x503fffff Reserved      what the host's /proc/iomem names where
 
     W bar4+0x0 4 0x4010                         a write: place, width in bytes, value
     R bar4+0x4 4 = 0xd000000c                   a read; `vga+0x3c3` is the port 0x3c3
@@ -30,7 +31,7 @@ machine are made by hand, so that these examples are about the miners alone.
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +85,7 @@ class Example:
     spans: list[Span]
     rows: list[Row]
     expected: list[str]
+    host_spans: list[Span] = field(default_factory=list)
 
     @property
     def events(self) -> pl.DataFrame:
@@ -95,7 +97,8 @@ class Example:
         for row in self.rows:
             if row["event"] in ("config_read", "config_write"):
                 guest |= {row["address"] + k: row["value"] >> 8 * k & 0xFF for k in range(row["size"])}
-        return machine_of(self.function, guest, self.neighbours, self.spans)
+        machine = machine_of(self.function, guest, self.neighbours, self.spans)
+        return replace(machine, host_spans=tuple(sorted(self.host_spans, key=lambda s: s.first)))
 
     def found(self) -> list[Finding]:
         """What the miners find in it."""
@@ -181,6 +184,10 @@ def _line(example: Example, text: str) -> None:
     elif word == "ram":
         first, last = (int(part, 16) for part in text.split()[1].split("-"))
         example.spans.append(Span(first, last, "ram"))
+    elif word == "hostmem":
+        _, where, name = text.split(maxsplit=2)
+        first, last = (int(part, 16) for part in where.split("-"))
+        example.host_spans.append(Span(first, last, name))
     elif word == "neighbour":
         found = re.fullmatch(r"neighbour (\S+)( bridge to bus (\d+))?", text)
         bus = int(found[3]) if found[3] else None  # type: ignore[index]  # caught and named by the caller
