@@ -1,0 +1,134 @@
+"""What the guest told the card, dword by dword: addresses put together from pieces, and data told from registers.
+
+An address goes into a register whole, as two halves of a dword, byte by byte, or with its upper dword beside it.  And
+not every place is a register: a port that takes a firmware image takes any word sooner or later, and a copy into the
+card's memory writes any word somewhere.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from quirkfinder.miners.accesses import Accesses, Flags, Ints, Words, distinct, merged
+
+NOTHING = np.uint64(0xFFFFFFFFFFFFFFFF)  # no upper dword was written; none is as large
+_NEAR = 2  # accesses before or after a dword among which its upper dword is written
+_FEW = 16  # different values of a register; what takes more is a port or a buffer
+_SHARE = 16  # of so many writes to a port one has to be the address: a message table has one in four
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """The dwords that went into one region, in the order of the trace; columns of equal length.
+
+    `dwords`: writes of four bytes, also such as were made in pieces, with the row of the last piece and the place of
+    the lowest.  `upper`: the dword that went into the place four bytes on, just before or after; `NOTHING` where none.
+    """
+
+    dwords: Accesses
+    upper: Words
+    #: (different values, writes, group of every dword) by place and by copying run
+    _places: tuple[Ints, Ints, Ints]
+    _runs: tuple[Ints, Ints, Ints]
+
+    def __len__(self) -> int:
+        return len(self.dwords)
+
+    def in_registers(self, hits: Ints) -> Ints:
+        """Those of the dwords at `hits` that are more than words among words of a stream of data."""
+        kept = hits
+        for different, writes, group in (self._places, self._runs):
+            mine = group[hits]
+            share = np.bincount(mine, minlength=len(different)) * _SHARE >= writes
+            kept = kept[((different <= _FEW) | share)[group[kept]]]
+        return kept
+
+    def behind(self, hits: Ints, distance: int, *, most: int = 8) -> Ints:
+        """Of each hit the position of the next write `distance` bytes on, of the `most` that follow; -1: none."""
+        found = np.full(len(hits), -1, dtype=np.int64)
+        place = self.dwords.place
+        for step in range(most, 0, -1):
+            at = np.minimum(hits + step, len(place) - 1)
+            fits = (place[at] == place[hits] + distance) & (at == hits + step)
+            found = np.where(fits, at, found)
+        return found
+
+
+def told(writes: Accesses) -> Told:
+    """`writes`: those to one region, in the order of the trace."""
+    whole = writes.take(writes.size == 4)
+    parts = in_pieces(writes)
+    dwords = merged(whole, parts) if len(parts) else whole
+    return Told(dwords, _upper(dwords), _groups(dwords.place, dwords.value), _groups(_runs(dwords.place), dwords.value))
+
+
+def in_pieces(writes: Accesses) -> Accesses:
+    """Dwords that were written in two halves, in four bytes, or in three with the lowest or highest one left out.
+
+    The pieces follow one another, upwards or downwards; a byte that is left out is zero.
+    """
+    found = [_joined(writes, size, count, up) for size, count in ((2, 2), (1, 4), (1, 3)) for up in (1, -1)]
+    parts = [one for one in found if len(one)]
+    together = writes.take(np.zeros(0, dtype=np.int64))
+    for one in parts:
+        together = merged(together, one)
+    return together
+
+
+def _joined(writes: Accesses, size: int, count: int, direction: int) -> Accesses:
+    """Dwords of `count` pieces of `size` bytes, each beside the one before it in `direction`."""
+    step = size * direction
+    follows = _follows(writes, size, step)
+    last = np.arange(count - 1, len(writes))
+    for back in range(count - 1):
+        last = last[follows[last - back]]
+    lowest = last if direction < 0 else last - (count - 1)
+    complete = writes.place[lowest] % 4 + size * count <= 4
+    if size * count < 4:  # three bytes are no dword where the fourth was written, too
+        before, after = last - count + 1, np.minimum(last + 1, len(writes) - 1)
+        complete &= ~follows[before] & ~(follows[after] & (after > last))
+    last, lowest = last[complete], lowest[complete]
+    shift = ((writes.place[lowest] % 4) * 8).astype(np.uint64)
+    value = np.zeros(len(last), dtype=np.uint64)
+    for piece in range(count):
+        value |= writes.value[lowest + piece * direction] << (shift + np.uint64(8 * size * piece))
+    place = writes.place[lowest] if size * count < 4 else writes.place[lowest] // 4 * 4
+    handled = writes.handled[last]
+    return Accesses(
+        writes.row[last], place, np.full(len(last), 4, dtype=np.uint8), value, np.ones(len(last), dtype=bool), handled
+    )
+
+
+def _follows(writes: Accesses, size: int, step: int) -> Flags:
+    """Which writes of `size` bytes are made `step` bytes on from the one just before."""
+    follows = np.zeros(len(writes), dtype=np.bool_)
+    same = (writes.size[1:] == size) & (writes.size[:-1] == size)
+    follows[1:] = same & (writes.place[1:] == writes.place[:-1] + step)
+    return follows
+
+
+def _upper(dwords: Accesses) -> Words:
+    """The nearest dword four bytes on, `NOTHING` where there is none near; one just behind comes first."""
+    upper = np.full(len(dwords), NOTHING, dtype=np.uint64)
+    for distance in range(_NEAR, 0, -1):
+        for low, high in (
+            (slice(distance, None), slice(None, -distance)),
+            (slice(None, -distance), slice(distance, None)),
+        ):
+            beside = dwords.place[high] == dwords.place[low] + 4
+            upper[low] = np.where(beside, dwords.value[high], upper[low])
+    return upper
+
+
+def _runs(place: Ints) -> Ints:
+    """A number for every run of dwords that were written one behind the other."""
+    return np.cumsum(np.append(np.ones(min(len(place), 1)), np.diff(place) != 4)).astype(np.int64)
+
+
+def _groups(key: Ints, value: Words) -> tuple[Ints, Ints, Ints]:
+    """By group of equal keys how many different values and how many writes, and the group of every dword."""
+    names, group = np.unique(key, return_inverse=True)
+    group = group.reshape(-1).astype(np.int64)
+    first = distinct(group, value)
+    different = np.bincount(group[first], minlength=len(names))
+    return different, np.bincount(group, minlength=len(names)), group
