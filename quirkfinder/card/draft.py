@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 
 import polars as pl
 
@@ -88,12 +89,28 @@ def read_drafts(events: pl.DataFrame) -> tuple[list[Draft], list[Row]]:
         alone = len(keys) == 1
         mine = sorted([*by_device[key], *machine_resets], key=lambda r: r.row) if key is not None else by_device[None]
         accesses = [*config[key], *(config[None] if alone and key is not None else [])]
+        mine = _without_silent_resets(events, mine, accesses)
         drafts.append(_draft(events, key, mine, accesses, mapped.get(key or "", {})))
     begun = frozenset(row.address for row in map_rows if row.event == "listener_add" and row.address is not None)
     for draft in drafts:
         draft.begun = begun
     _follow_bar_maps(events, drafts, [row for row in map_rows if row.event in ("bar_map", "bar_unmap")])
     return drafts, map_rows
+
+
+def _without_silent_resets(events: pl.DataFrame, rows: list[Row], accesses: list[Row]) -> list[Row]:
+    """Without the resets after which the log shows accesses of the guest, but none by which it placed the BARs again.
+
+    Config space is not traced there, so that the registers are not known; the listener and listings may tell.
+    """
+    last = max((row.row for row in accesses), default=-1)
+    resets = [row.row for row in rows if row.event == "reset" and row.row > last]
+    silent = {
+        first
+        for first, following in pairwise([*resets, events.height])
+        if not accesses or not extraction.quiet(events, first, following)
+    }
+    return [row for row in rows if row.row not in silent]
 
 
 def _draft(

@@ -9,7 +9,7 @@ from quirkfinder.card import rows as extraction
 from quirkfinder.card.bars import Sources, card_bars
 from quirkfinder.card.capabilities import card_msi, card_msix
 from quirkfinder.card.configspace import host_config
-from quirkfinder.card.dispatch import dispatched_bases, named_regions
+from quirkfinder.card.dispatch import dispatched_bases, named_regions, nameless_bases
 from quirkfinder.card.draft import Draft, learn_kinds, read_drafts
 from quirkfinder.card.guests import GuestBar, function_bars, guest_functions, guest_spans, match_guest, mtree_bars
 from quirkfinder.card.hosts import Function, overlaps
@@ -41,6 +41,7 @@ def build_machine(events: pl.DataFrame, facts: Sequence[Facts]) -> Machine:
     drafts = [_with_kinds(events, draft, sides.matched.get(draft.name)) for draft in drafts]
     notes = [*(note for one in sides.facts for note in one.notes), *sides.notes]
     named = named_regions(events)
+    paired = nameless_bases(events, {(d.name, index): size for d in drafts for index, size in d.sizes.items()})
     sizes = {size for draft in drafts for index, size in draft.sizes.items() if index < CONFIG}
     start = min((row.row for row in map_rows if row.event == "region_setup"), default=0)
     possible = stays(map_rows, sizes, start)
@@ -59,7 +60,8 @@ def build_machine(events: pl.DataFrame, facts: Sequence[Facts]) -> Machine:
             sides.facts,
             map_rows,
             possible,
-            {
+            {bar: placements for (name, bar), placements in paired.items() if name == draft.name}
+            | {
                 bar: dispatched_bases(events, draft.name, bar, region)
                 for (name, bar), region in named.items()
                 if name == draft.name and not draft.placements.get(bar)

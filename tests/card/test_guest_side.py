@@ -169,6 +169,36 @@ def test_a_reset_without_a_line_shows_in_the_listener() -> None:
     assert addresses(bar_of(log, 0).placements) == [(on, 0xFEBF0000), (gone, None), (back, 0xFEBF0000)]
 
 
+def test_a_reset_says_nothing_where_config_space_is_not_traced() -> None:
+    log = Log()
+    log.setup({0: 0x1000})
+    log.reset()
+    there = log.trapped(0xFEBF0000, 0x1000)
+    log.access()
+    assert addresses(bar_of(log, 0).placements) == [(there, 0xFEBF0000)]
+
+
+def test_a_reset_after_which_config_space_is_no_longer_traced() -> None:
+    log = Log()
+    log.setup({0: 0x1000})
+    log.write(0x10, 0xFEBF0000)
+    on = log.command(2)
+    log.access()
+    log.reset()
+    log.access()
+    assert addresses(bar_of(log, 0).placements) == [(on, 0xFEBF0000)]
+
+
+def test_a_reset_at_the_end_counts() -> None:
+    log = Log()
+    log.setup({0: 0x1000})
+    log.write(0x10, 0xFEBF0000)
+    on = log.command(2)
+    log.access()
+    off = log.reset()
+    assert addresses(bar_of(log, 0).placements) == [(on, 0xFEBF0000), (off, None)]
+
+
 def test_a_map_that_is_only_rebuilt_moves_nothing() -> None:
     log = Log()
     log.setup({0: 0x1000})
@@ -231,6 +261,46 @@ def test_reads_are_logged_the_other_way_round() -> None:
     log.event("region_read", device=NAME, region=4, address=4, size=4, value=0xAB)
     row = log.event("memory_read", address=0xC004, size=4, value=0xAB, detail=f"{NAME} BAR 4")
     assert addresses(bar_of(log, 4).placements) == [(row, 0xC000)]
+
+
+def nameless(log: Log, address: int, offset: int, value: int, region: int) -> int:
+    """A write as QEMU 5.2 prints it; the row of the memory region's line."""
+    row = log.event("memory_write", address=address, size=4, value=value)
+    log.access(region, offset, value)
+    return row
+
+
+def test_lines_without_names_belong_to_the_access_beside_them() -> None:
+    log = Log()
+    log.setup({0: 0x4000, 2: 0x20000})
+    first = nameless(log, 0xFEBC0010, 0x10, 0x1234, 2)
+    other = nameless(log, 0xFEBF0040, 0x40, 0x1, 0)
+    nameless(log, 0xFEBC0020, 0x20, 0x5, 2)
+    log.event("region_read", device=NAME, region=0, address=0x44, size=4, value=0xAB)
+    log.event("memory_read", address=0xFEBF0044, size=4, value=0xAB)
+    moved = nameless(log, 0xE0000020, 0x20, 0x6, 2)
+    nameless(log, 0xE0000024, 0x24, 0x7, 2)
+    assert addresses(bar_of(log, 2).placements) == [(first, 0xFEBC0000), (moved, 0xE0000000)]
+    assert addresses(bar_of(log, 0).placements) == [(other, 0xFEBF0000)]
+
+
+def test_lines_of_two_processors_that_cross_are_no_pair() -> None:
+    log = Log()
+    log.setup({0: 0x4000, 2: 0x20000})
+    for _ in range(3):
+        log.event("memory_write", address=0xFEBC0010, size=4, value=1)
+        log.event("memory_write", address=0xFEBF0040, size=4, value=1)
+        log.access(2, 0x10, 1)
+        log.access(0, 0x40, 1)
+    assert not bar_of(log, 0).placements
+    assert not bar_of(log, 2).placements
+
+
+def test_one_pair_without_a_name_is_chance() -> None:
+    log = Log()
+    log.setup({2: 0x20000})
+    nameless(log, 0xFEBC0010, 0x10, 0x1234, 2)
+    assert not bar_of(log, 2).placements
 
 
 # ---- the monitor
