@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from quirkfinder.card.model import Bar
 from quirkfinder.findings import Finding
 from quirkfinder.miners.claims import Scene, claim, hexadecimal
+from quirkfinder.miners.placed import placement_evidence
 
 
 def identity_findings(scene: Scene) -> Iterator[Finding]:
@@ -25,7 +26,7 @@ def identity_findings(scene: Scene) -> Iterator[Finding]:
                 "address": hexadecimal(bar.guest or 0),
                 "size": hexadecimal(bar.size) if bar.size else None,
             },
-            evidence=scene.evidence(_placement_rows(scene, bar), f"the guest places BAR{bar.index}"),
+            evidence=placement_evidence(scene, bar),
             evidence_count=1,
             reason="an accident: a leaked host address works here, and fails wherever the guest's map differs",
             doubt="it would be false if the host inventory was taken inside the guest",
@@ -56,7 +57,7 @@ def collision_findings(scene: Scene) -> Iterator[Finding]:
                     f"a leaked address of BAR{host_bar.index} hits BAR{guest_bar.index}"
                 ),
                 parameters={"guest_bar": guest_bar.index, "host_bar": host_bar.index, "address": hexadecimal(start)},
-                evidence=scene.evidence(_placement_rows(scene, guest_bar), f"the guest places BAR{guest_bar.index}"),
+                evidence=placement_evidence(scene, guest_bar),
                 evidence_count=1,
                 reason="nothing is logged when it happens, because something is mapped there",
                 doubt="it would be false if the host inventory is of another boot",
@@ -65,9 +66,3 @@ def collision_findings(scene: Scene) -> Iterator[Finding]:
 
 def _placed(bar: Bar) -> bool:
     return bar.index < 6 and bool(bar.host) and bool(bar.guest) and bool(bar.size)
-
-
-def _placement_rows(scene: Scene, bar: Bar) -> list[int]:
-    """The last event that gave the BAR its guest address, or the first event where only an inventory tells."""
-    rows = [p.row for p in bar.placements if p.address == bar.guest and p.row >= 0]
-    return rows[-1:] or ([0] if scene.events.height else [])

@@ -98,7 +98,7 @@ def _whole(scene: Scene, given: _Given) -> Iterator[Sink]:
 def _shown(given: _Given, hits: Ints, words: str) -> Iterator[tuple[int, str]]:
     for hit in hits.tolist():
         number = int(given.whole[hit] if int(given.base[hit]) >> 32 else given.low[hit])
-        yield int(given.told.dwords.row[hit]), f"{words} BAR{given.bar.index}, 0x{number:x}"
+        yield int(given.told.dwords.row[hit]), f"{words} BAR{given.bar.index}, 0x{number:x}{given.told.words_of(hit)}"
 
 
 def _begins(given: _Given) -> Flags:

@@ -89,7 +89,7 @@ def message_sinks(told: Told, messages: Sequence[Message]) -> Iterator[Sink]:
         sure = len(sites) > 1 or len(data) > 0
         row, region = told.dwords.row, int(told.dwords.region[hits[0]])
         evidence = [(message.row, message.note)]
-        evidence += [(int(row[h]), "the same address, written to a register") for h in hits[:5]]
+        evidence += [(int(row[h]), _note(told, int(h), message)) for h in hits[:5]]
         evidence += [(int(row[h]), "the message data beside it") for h in data[:3]]
         rule = f"; the message data follows {distance} bytes on" if distance else ""
         yield Sink(
@@ -98,7 +98,7 @@ def message_sinks(told: Told, messages: Sequence[Message]) -> Iterator[Sink]:
             sure,
             f"the guest writes its MSI address 0x{message.address:x} to {registers(len(sites), region)}{rule}",
             tuple(evidence),
-            {"address": hexadecimal(message.address), "data_distance": distance},
+            {"address": hexadecimal(message.address), **({"data_distance": distance} if distance else {})},
         )
         if len(data):
             at = np.unique(told.dwords.offset[data])
@@ -110,6 +110,11 @@ def message_sinks(told: Told, messages: Sequence[Message]) -> Iterator[Sink]:
                 tuple((int(row[h]), "the guest's MSI data") for h in data[:6]),
                 {"data": hexadecimal(message.data) if message.data is not None else None},
             )
+
+
+def _note(told: Told, hit: int, message: Message) -> str:
+    flags = "" if int(told.dwords.value[hit]) == message.address & _LOWER else " with flags in its low bits"
+    return f"the same address{flags}, written to a register{told.words_of(hit)}"
 
 
 def _hits(told: Told, message: Message) -> Ints:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from quirkfinder.miners.accesses import Accesses, Flags, Ints, Words, distinct, merged
+from quirkfinder.miners.accesses import Accesses, Flags, Ints, Words, distinct, joined
 
 NOTHING = np.uint64(0xFFFFFFFFFFFFFFFF)  # no upper dword was written; none is as large
 _NEAR = 2  # accesses before or after a dword among which its upper dword is written
@@ -22,11 +22,13 @@ class Told:
     """The dwords that went into one region, in the order of the trace; columns of equal length.
 
     `dwords`: writes of four bytes, also such as were made in pieces, with the row of the last piece and the place of
-    the lowest.  `upper`: the dword that went into the place four bytes on, just before or after; `NOTHING` where none.
+    the lowest (`pieces` says which).  `upper`: the dword that went into the place four bytes on, just before or after;
+    `NOTHING` where none.
     """
 
     dwords: Accesses
     upper: Words
+    pieces: Flags
     #: (different values, writes, group of every dword) by place and by copying run
     _places: tuple[Ints, Ints, Ints]
     _runs: tuple[Ints, Ints, Ints]
@@ -43,6 +45,10 @@ class Told:
             kept = kept[((different <= _FEW) | share)[group[kept]]]
         return kept
 
+    def words_of(self, hit: int) -> str:
+        """How the dword at `hit` was written, as the end of a note; the line at its row shows the last piece alone."""
+        return ", the last piece of it" if self.pieces[hit] else ""
+
     def behind(self, hits: Ints, distance: int, *, most: int = 8) -> Ints:
         """Of each hit the position of the next write `distance` bytes on, of the `most` that follow; -1: none."""
         found = np.full(len(hits), -1, dtype=np.int64)
@@ -58,8 +64,11 @@ def told(writes: Accesses) -> Told:
     """`writes`: those to one region, in the order of the trace."""
     whole = writes.take(writes.size == 4)
     parts = in_pieces(writes)
-    dwords = merged(whole, parts) if len(parts) else whole
-    return Told(dwords, _upper(dwords), _groups(dwords.place, dwords.value), _groups(_runs(dwords.place), dwords.value))
+    both = joined(whole, parts)
+    order = np.argsort(both.row, kind="stable")
+    dwords, pieces = both.take(order), order >= len(whole)
+    places, runs = _groups(dwords.place, dwords.value), _groups(_runs(dwords.place), dwords.value)
+    return Told(dwords, _upper(dwords), pieces, places, runs)
 
 
 def in_pieces(writes: Accesses) -> Accesses:
@@ -68,10 +77,9 @@ def in_pieces(writes: Accesses) -> Accesses:
     The pieces follow one another, upwards or downwards; a byte that is left out is zero.
     """
     found = [_joined(writes, size, count, up) for size, count in ((2, 2), (1, 4), (1, 3)) for up in (1, -1)]
-    parts = [one for one in found if len(one)]
-    together = writes.take(np.zeros(0, dtype=np.int64))
-    for one in parts:
-        together = merged(together, one)
+    together = found[0]
+    for one in found[1:]:
+        together = joined(together, one)
     return together
 
 

@@ -93,6 +93,26 @@ def test_the_addresses_in_evidence_select_a_target(path: Path) -> None:
             assert any(value & ~int(t["mask"], 16) == int(t["match"], 16) for t in p["targets"])
 
 
+@each_example
+def test_the_evidence_of_a_sink_shows_the_address(path: Path) -> None:
+    """Every quoted line has the address, its data, or the piece of it that its note names."""
+    example, found = mined(path)
+    for finding in found:
+        if finding.kind != "address-sink" or finding.parameters["what"] == "msi-data":
+            continue
+        address, shift = int(finding.parameters["address"], 16), finding.parameters.get("shift", 0)
+        bar = finding.parameters.get("bar")
+        size = next((b.size or 1 for b in example.machine.cards[0].bars if b.index == bar), 1)
+        for evidence in finding.evidence:
+            row = example.rows[evidence.line - 1]
+            value = (row["address"] if row["event"] == "msi_interrupt" else row["value"]) << shift
+            inside = address >> shift << shift <= value < address + size
+            if "the last piece of it" in (evidence.note or ""):
+                assert value in [address >> 8 * at & (1 << 8 * row["size"]) - 1 for at in range(4)]
+            elif evidence.note != "the message data beside it":
+                assert value & ~0xF in (address & ~0xF, address & 0xFFFFFFF0) or inside, row
+
+
 def test_all_of_them_fit_the_contract() -> None:
     schema = json.loads(shared("contract", "findings.schema.json").read_text())
     record = InputRecord("qemu.log", "trace", "log", "0" * 64, 1, 1, 0)
