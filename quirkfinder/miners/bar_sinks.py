@@ -118,7 +118,7 @@ def _is_told(given: _Given, hits: Ints) -> bool:
     if not len(hits):
         return False
     bits = max(_bits(base) for base in np.unique(given.base[hits]).tolist())
-    registers = len(np.unique(given.told.dwords.place[hits]))
+    registers = len(np.unique(given.told.register[hits]))
     return bits >= _TELLING or (bits >= _ROUND and bits * registers >= _SEVERAL)
 
 
@@ -147,12 +147,14 @@ def _inside(scene: Scene, given: _Given) -> Ints:
     hit &= _telling(given.low, INFORMATIVE) & ~_are_masks(given.low) if not high else True
     if not hit.any():
         return none
-    places, group = np.unique(dwords.place, return_inverse=True)
+    register = given.told.register
     other = _telling(given.low, INFORMATIVE) & ~hit & ~_in_ram(scene, given)
-    strange = np.bincount(group[other], minlength=len(places)) > 0
-    at = given.told.in_registers(np.flatnonzero(hit & ~strange[group]))
-    different = at[distinct(dwords.place[at], number[at])]
-    bits = len(different) * (32 + 4 * high - math.log2(size)) - given.chance
+    strange = np.bincount(register[other], minlength=len(register)) > 0
+    at = given.told.in_registers(np.flatnonzero(hit & ~strange[register]))
+    shown = len(distinct(register[at], number[at]))
+    # of many numbers some lie in the BAR by chance: as many bits less as tell which of them do
+    numbers = len(np.unique(given.low[_telling(given.low, INFORMATIVE)]))
+    bits = shown * (32 + 4 * high - math.log2(size) - math.log2(max(1.0, numbers / max(1, shown))))
     several = len(np.unique(number[at])) > 1
     return at if several and bits >= _INSIDE and len(np.unique(dwords.place[at])) <= MOST_SITES else none
 

@@ -118,14 +118,15 @@ def _note(told: Told, hit: int, message: Message) -> str:
 
 
 def _hits(told: Told, message: Message) -> Ints:
-    """Positions of the address; with flags in its low bits where it went to registers at equal distances."""
+    """Positions of the address; with flags in its low bits where registers at equal distances or its data say so."""
     value = told.dwords.value
-    whole = value == np.uint64(message.address)
+    hits = np.flatnonzero(value == np.uint64(message.address))
     for flags in range(1, _FLAGS + 1):
-        flagged = value == np.uint64(message.address & ~_FLAGS | flags)
-        if _regular(np.unique(told.dwords.offset[flagged])):
-            whole |= flagged
-    return np.flatnonzero(whole)
+        flagged = np.flatnonzero(value == np.uint64(message.address & ~_FLAGS | flags))
+        beside = np.unique(told.dwords.offset[_data_sites(told, flagged, message)[1]])
+        if _regular(np.unique(told.dwords.offset[flagged])) or len(beside) > 1:
+            hits = np.union1d(hits, flagged)
+    return hits
 
 
 def _regular(sites: Ints) -> bool:

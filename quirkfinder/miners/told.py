@@ -13,6 +13,7 @@ from quirkfinder.miners.accesses import Accesses, Flags, Ints, Words, distinct, 
 
 NOTHING = np.uint64(0xFFFFFFFFFFFFFFFF)  # no upper dword was written; none is as large
 _NEAR = 2  # accesses before or after a dword among which its upper dword is written
+_LARGEST_INDEX = 0xFFFF
 _FEW = 16  # different values of a register; what takes more is a port or a buffer
 _SHARE = 16  # of so many writes to a port one has to be the address: a message table has one in four
 
@@ -29,6 +30,8 @@ class Told:
     dwords: Accesses
     upper: Words
     pieces: Flags
+    #: numbers of registers: places, and behind a port that an index is always written before, each index
+    register: Ints
     #: (different values, writes, group of every dword) by place and by copying run
     _places: tuple[Ints, Ints, Ints]
     _runs: tuple[Ints, Ints, Ints]
@@ -68,7 +71,7 @@ def told(writes: Accesses) -> Told:
     order = np.argsort(both.row, kind="stable")
     dwords, pieces = both.take(order), order >= len(whole)
     places, runs = _groups(dwords.place, dwords.value), _groups(_runs(dwords.place), dwords.value)
-    return Told(dwords, _upper(dwords), pieces, places, runs)
+    return Told(dwords, _upper(dwords), pieces, _registers(dwords, places[2]), places, runs)
 
 
 def in_pieces(writes: Accesses) -> Accesses:
@@ -131,6 +134,26 @@ def _upper(dwords: Accesses) -> Words:
 def _runs(place: Ints) -> Ints:
     """A number for every run of dwords that were written one behind the other."""
     return np.cumsum(np.append(np.ones(min(len(place), 1)), np.diff(place) != 4)).astype(np.int64)
+
+
+def _registers(dwords: Accesses, place: Ints) -> Ints:
+    """A number for every register that a dword went into.  `place`: numbers of the places, from 0 on.
+
+    A port is known by its index: whatever goes into it comes right after a small number for one and the same other
+    place.
+    """
+    before, index = np.append(place[:1], place[:-1]), np.append(dwords.value[:1], dwords.value[:-1])
+    first = np.zeros(int(place.max(initial=0)) + 1, dtype=np.int64)
+    first[place[::-1]] = before[::-1]
+    port = np.ones(len(first), dtype=np.bool_)
+    port[place[(before == place) | (before != first[place]) | (index > _LARGEST_INDEX)]] = False
+    index = np.where(port[place], index, np.uint64(0))
+    order = np.lexsort((index, place))
+    new = np.ones(len(order), dtype=np.bool_)
+    new[1:] = (np.diff(place[order]) != 0) | (index[order][1:] != index[order][:-1])
+    numbers = np.empty(len(order), dtype=np.int64)
+    numbers[order] = np.cumsum(new) - 1
+    return numbers
 
 
 def _groups(key: Ints, value: Words) -> tuple[Ints, Ints, Ints]:
