@@ -118,7 +118,7 @@ def _is_told(given: _Given, hits: Ints) -> bool:
     if not len(hits):
         return False
     bits = max(_bits(base) for base in np.unique(given.base[hits]).tolist())
-    registers = len(np.unique(given.told.register[hits]))
+    registers = len(np.unique(given.told.registers()[hits]))
     return bits >= _TELLING or (bits >= _ROUND and bits * registers >= _SEVERAL)
 
 
@@ -147,7 +147,7 @@ def _inside(scene: Scene, given: _Given) -> Ints:
     hit &= _telling(given.low, INFORMATIVE) & ~_are_masks(given.low) if not high else True
     if not hit.any():
         return none
-    register = given.told.register
+    register = given.told.registers()
     other = _telling(given.low, INFORMATIVE) & ~hit & ~_in_ram(scene, given)
     strange = np.bincount(register[other], minlength=len(register)) > 0
     at = given.told.in_registers(np.flatnonzero(hit & ~strange[register]))

@@ -13,7 +13,8 @@ from quirkfinder.miners.accesses import Accesses, Flags, Ints, Words, distinct, 
 
 NOTHING = np.uint64(0xFFFFFFFFFFFFFFFF)  # no upper dword was written; none is as large
 _NEAR = 2  # accesses before or after a dword among which its upper dword is written
-_LARGEST_INDEX = 0xFFFF
+_INDEX_BITS = 16
+_LARGEST_INDEX = (1 << _INDEX_BITS) - 1
 _FEW = 16  # different values of a register; what takes more is a port or a buffer
 _SHARE = 16  # of so many writes to a port one has to be the address: a message table has one in four
 
@@ -30,23 +31,33 @@ class Told:
     dwords: Accesses
     upper: Words
     pieces: Flags
-    #: numbers of registers: places, and behind a port that an index is always written before, each index
-    register: Ints
-    #: (different values, writes, group of every dword) by place and by copying run
-    _places: tuple[Ints, Ints, Ints]
-    _runs: tuple[Ints, Ints, Ints]
 
     def __len__(self) -> int:
         return len(self.dwords)
 
     def in_registers(self, hits: Ints) -> Ints:
         """Those of the dwords at `hits` that are more than words among words of a stream of data."""
-        kept = hits
-        for different, writes, group in (self._places, self._runs):
-            mine = group[hits]
-            share = np.bincount(mine, minlength=len(different)) * _SHARE >= writes
-            kept = kept[((different <= _FEW) | share)[group[kept]]]
-        return kept
+        if not len(hits):
+            return hits
+        place, value = self.dwords.place, self.dwords.value
+        return hits[_are_few(place, value, hits) & _are_few(_runs(place), value, hits)]
+
+    def registers(self) -> Ints:
+        """A number for every register that a dword went into, from 0 on.
+
+        That is its place; behind a port each index.  A port is known by its index: whatever goes into it comes right
+        after a small number for one and the same other place.
+        """
+        place, value = np.unique(self.dwords.place, return_inverse=True)[1].reshape(-1), self.dwords.value
+        before, index = np.append(place[:1], place[:-1]), np.append(value[:1], value[:-1])
+        first = np.zeros(int(place.max(initial=0)) + 1, dtype=np.int64)
+        first[place[::-1]] = before[::-1]
+        port = np.ones(len(first), dtype=np.bool_)
+        port[place[(before == place) | (before != first[place]) | (index > _LARGEST_INDEX)]] = False
+        # an index takes the lower bits, so that one number holds both
+        both = place << _INDEX_BITS | np.where(port[place], index, np.uint64(0)).astype(np.int64)
+        numbers: Ints = np.unique(both, return_inverse=True)[1].reshape(-1)
+        return numbers
 
     def words_of(self, hit: int) -> str:
         """How the dword at `hit` was written, as the end of a note; the line at its row shows the last piece alone."""
@@ -70,8 +81,7 @@ def told(writes: Accesses) -> Told:
     both = joined(whole, parts)
     order = np.argsort(both.row, kind="stable")
     dwords, pieces = both.take(order), order >= len(whole)
-    places, runs = _groups(dwords.place, dwords.value), _groups(_runs(dwords.place), dwords.value)
-    return Told(dwords, _upper(dwords), pieces, _registers(dwords, places[2]), places, runs)
+    return Told(dwords, _upper(dwords), pieces)
 
 
 def in_pieces(writes: Accesses) -> Accesses:
@@ -136,30 +146,11 @@ def _runs(place: Ints) -> Ints:
     return np.cumsum(np.append(np.ones(min(len(place), 1)), np.diff(place) != 4)).astype(np.int64)
 
 
-def _registers(dwords: Accesses, place: Ints) -> Ints:
-    """A number for every register that a dword went into.  `place`: numbers of the places, from 0 on.
-
-    A port is known by its index: whatever goes into it comes right after a small number for one and the same other
-    place.
-    """
-    before, index = np.append(place[:1], place[:-1]), np.append(dwords.value[:1], dwords.value[:-1])
-    first = np.zeros(int(place.max(initial=0)) + 1, dtype=np.int64)
-    first[place[::-1]] = before[::-1]
-    port = np.ones(len(first), dtype=np.bool_)
-    port[place[(before == place) | (before != first[place]) | (index > _LARGEST_INDEX)]] = False
-    index = np.where(port[place], index, np.uint64(0))
-    order = np.lexsort((index, place))
-    new = np.ones(len(order), dtype=np.bool_)
-    new[1:] = (np.diff(place[order]) != 0) | (index[order][1:] != index[order][:-1])
-    numbers = np.empty(len(order), dtype=np.int64)
-    numbers[order] = np.cumsum(new) - 1
-    return numbers
-
-
-def _groups(key: Ints, value: Words) -> tuple[Ints, Ints, Ints]:
-    """By group of equal keys how many different values and how many writes, and the group of every dword."""
-    names, group = np.unique(key, return_inverse=True)
-    group = group.reshape(-1).astype(np.int64)
-    first = distinct(group, value)
-    different = np.bincount(group[first], minlength=len(names))
-    return different, np.bincount(group, minlength=len(names)), group
+def _are_few(group: Ints, value: Words, hits: Ints) -> Flags:
+    """Which hits are in a group that takes few different values, or a share of which are hits."""
+    names, mine = np.unique(group[hits], return_inverse=True)
+    members = np.flatnonzero(np.isin(group, names))
+    of = np.searchsorted(names, group[members])
+    different = np.bincount(of[distinct(of, value[members])], minlength=len(names))
+    share = np.bincount(mine.reshape(-1)) * _SHARE >= np.bincount(of)
+    return np.asarray(((different <= _FEW) | share)[mine.reshape(-1)])
