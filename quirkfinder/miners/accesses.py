@@ -22,8 +22,9 @@ Flags = NDArray[np.bool_]
 
 _REGION_SHIFT = 52  # offsets stay below 2**52 bytes
 _OFFSET_MASK = (1 << _REGION_SHIFT) - 1
-_READS = ("region_read", "vga_read", "quirk_read")
-_WRITES = ("region_write", "vga_write", "quirk_write")
+# Not quirk_read and quirk_write: what QEMU's own quirks answer or swallow is the guest's config space, not the card.
+_READS = ("region_read", "vga_read")
+_WRITES = ("region_write", "vga_write")
 _HEADER = 0x40  # bytes of config space that mean the same on every card (PCI 3.0, section 6.1)
 _FOLD = 100_000  # accesses to one prefetchable BAR from which on its pixels are left out
 _TRIVIAL = 0xFFFF  # values up to this, or as near to all ones, are colours and flags before they are evidence
@@ -69,8 +70,6 @@ class Accesses:
     size: NDArray[np.uint8]
     value: Words
     write: Flags
-    #: answered by a quirk of QEMU's own (debug-print era: the line replaces that of the hardware)
-    handled: Flags
 
     def __len__(self) -> int:
         return len(self.row)
@@ -83,7 +82,6 @@ class Accesses:
             self.size[index],
             self.value[index],
             self.write[index],
-            self.handled[index],
         )
 
     @property
@@ -108,7 +106,7 @@ def config_accesses(events: pl.DataFrame, machine: Machine, card: Card) -> Acces
         events.lazy()
         .with_row_index("row")
         .filter(pl.col("event").is_in(["config_read", "config_write"]) & (pl.col("region") == CONFIG) & where)
-        .select(*_columns(["config_write"], []))
+        .select(*_columns(["config_write"]))
         .collect()
     )
     return _accesses(frame)
@@ -122,7 +120,6 @@ def joined(first: Accesses, second: Accesses) -> Accesses:
         np.concatenate([first.size, second.size]),
         np.concatenate([first.value, second.value]),
         np.concatenate([first.write, second.write]),
-        np.concatenate([first.handled, second.handled]),
     )
 
 
@@ -148,13 +145,13 @@ def device_accesses(events: pl.DataFrame, machine: Machine, card: Card, *, with_
         .filter(pl.col("event").is_in(kinds) & mine)
         .filter((pl.col("region") < 6) | (pl.col("region") == VGA))
         .filter((pl.col("region") != CONFIG) & (pl.col("address") <= _OFFSET_MASK) & pl.col("value").is_not_null())
-        .select(*_columns(list(_WRITES), ["quirk_read", "quirk_write"]))
+        .select(*_columns(list(_WRITES)))
         .collect()
     )
     return _accesses(_folded(frame, card))
 
 
-def _columns(writes: list[str], handled: list[str]) -> tuple[pl.Expr, ...]:
+def _columns(writes: list[str]) -> tuple[pl.Expr, ...]:
     """What `Accesses` holds, and the region."""
     place = pl.col("region").cast(pl.Int64) * (1 << _REGION_SHIFT) + pl.col("address").cast(pl.Int64)
     return (
@@ -164,12 +161,11 @@ def _columns(writes: list[str], handled: list[str]) -> tuple[pl.Expr, ...]:
         pl.col("size").fill_null(4),
         pl.col("value"),
         pl.col("event").is_in(writes).alias("write"),
-        pl.col("event").is_in(handled).alias("handled"),
     )
 
 
 def _accesses(frame: pl.DataFrame) -> Accesses:
-    columns = [frame[name].to_numpy() for name in ("row", "place", "size", "value", "write", "handled")]
+    columns = [frame[name].to_numpy() for name in ("row", "place", "size", "value", "write")]
     return _split_wide(Accesses(*columns))
 
 
@@ -205,4 +201,4 @@ def _split_wide(accesses: Accesses) -> Accesses:
     )
     place = np.where(second, parts.place + 4, parts.place)
     size = np.where(halves, 4, parts.size).astype(np.uint8)
-    return Accesses(parts.row, place, size, value, parts.write, parts.handled)
+    return Accesses(parts.row, place, size, value, parts.write)

@@ -12,6 +12,7 @@ from quirkfinder.folding import Gaps
 from quirkfinder.miners.accesses import Flags
 from quirkfinder.miners.accidents import collision_findings, identity_findings
 from quirkfinder.miners.aliases import alias_finding
+from quirkfinder.miners.answered import with_answered
 from quirkfinder.miners.banks import discover_banks
 from quirkfinder.miners.claims import Scene, scene_of
 from quirkfinder.miners.config_space import config_space_findings
@@ -88,7 +89,7 @@ def mine_card(scene: Scene) -> MinedCard:
     doors = [window_finding(scene, w) for w in windows] + list(config_space_findings(scene))
     doors += [mirror_finding(scene, m) for m in mirrors]
     doors += [leak_finding(scene, leak) for leak in leaks]
-    doors = _said(doors)
+    doors = with_answered(scene, _said(doors))
     others = [paged_finding(scene, p) for p in paged] + [alias_finding(scene, a) for a in aliases]
     registers = frozenset(place for w in windows for place in w.pair.registers) | {leak.place for leak in leaks}
     used = list(stray_findings(scene, strays, doors))

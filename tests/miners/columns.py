@@ -20,7 +20,6 @@ def columns(accesses: Sequence[Access]) -> Accesses:
         np.array(size, dtype=np.uint8),
         np.array(value, dtype=np.uint64),
         np.array(write, dtype=np.bool_),
-        np.zeros(len(row), dtype=np.bool_),
     )
 
 
