@@ -98,6 +98,7 @@ def study(
     activity = knowledge.quirk_activity(folded.frames)
     found = tuple(_completed(finding, events, mined.cards) for finding in mined.findings)
     found = knowledge.explain_all(found, machine, activity, version, command)
+    found = knowledge.settle(found, events, version)
     found = _priced(found, folded.frames, machine)
     tell("quoting", 0, None)
     found = _quoted(found, sources)

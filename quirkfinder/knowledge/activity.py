@@ -140,6 +140,19 @@ def guest_values(events: pl.DataFrame) -> pl.Series:
     return values.scatter(pl.Series(raws).filter(known), answers.filter(known))
 
 
+def answering_names(events: pl.DataFrame) -> pl.Series:
+    """The name, as the log has it, of the quirk that answered a read; null where none did.
+
+    A string series as long as `events`: in the raw reads that `handled_rows` marks, and in the quirks' own lines where
+    they say which register was read (up to 2.4, where no raw line stands beside them).
+    """
+    names = events["detail"].cast(pl.String)
+    alone = (events["event"] == "quirk_read") & events["region"].is_not_null()
+    quirks, raws = _answers(events)
+    placed = pl.select(pl.when(alone).then(names).alias("name"))["name"]
+    return placed.scatter(pl.Series(raws), names.gather(pl.Series(quirks)).fill_null("fake latch"))
+
+
 def quirk_config_rows(events: pl.DataFrame) -> pl.Series:
     """True for each config access that a quirk made on the guest's behalf: a boolean series named `internal`.
 

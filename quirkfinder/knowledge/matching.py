@@ -17,10 +17,14 @@ _FIRST_BAR, _AFTER_BARS = 0x10, 0x34  # config offsets of the base address regis
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """`whole`: the quirk answers all the finding claims; else `part` says what of it."""
+    """`whole`: the quirk answers all the finding claims; else `part` says what of it.
+
+    `enough`: it answers all of it that shows config space's addresses or the interrupt table.
+    """
 
     whole: bool
     part: str = ""
+    enough: bool = False
 
 
 def coverage(finding: Finding, quirk: Quirk, version: VersionRange) -> Coverage | None:
@@ -69,10 +73,10 @@ def _window(parameters: Mapping[str, Any], mechanism: Mechanism) -> Coverage | N
     if all(verdict == "whole" for verdict in verdicts):
         return Coverage(True)
     ways = {"whole": "", "part": "part of ", "": "not "}
-    parts = [ways[v] + _words(t) for t, v in zip(parameters["targets"], verdicts, strict=True)]
-    return Coverage(
-        False, ", ".join(sorted(parts, key=lambda text: (text.startswith("not "), text.startswith("part "))))
-    )
+    pairs = sorted(zip(parameters["targets"], verdicts, strict=True), key=lambda pair: list(ways).index(pair[1]))
+    parts = [ways[v] + _words(t) for t, v in pairs]
+    needed = [v for t, v in zip(parameters["targets"], verdicts, strict=True) if t["space"] in ("config", "msix-table")]
+    return Coverage(False, ", ".join(parts), bool(needed) and all(verdict == "whole" for verdict in needed))
 
 
 def _target(target: Mapping[str, Any], mechanism: Mechanism) -> str:
@@ -103,7 +107,11 @@ def _selects(known: Target, value: int) -> bool:
 
 
 def _words(target: Mapping[str, Any]) -> str:
-    return f"{target['space']} through {number(target['match']):#x} (mask {number(target['mask']):#x})"
+    """`config space (addresses 0x4000 to 0x40fc)`: what is reached, and by which address values."""
+    first, last = number(target["match"]), number(target["match"]) | number(target["mask"])
+    values = f"address {first:#x}" if first == last else f"addresses {first:#x} to {last:#x}"
+    space = {"config": "config space", "msix-table": "the MSI-X table"}.get(target["space"], target["space"].upper())
+    return f"{space} ({values})"
 
 
 def _mirror(parameters: Mapping[str, Any], mechanism: Mechanism) -> Coverage | None:
@@ -117,7 +125,10 @@ def _mirror(parameters: Mapping[str, Any], mechanism: Mechanism) -> Coverage | N
     if mechanism.offset <= offset and offset + size <= mechanism.offset + mechanism.size:
         return Coverage(True)
     last = mechanism.offset + mechanism.size - 1
-    return Coverage(False, f"{mechanism.offset:#x} to {last:#x} of {offset:#x} to {offset + size - 1:#x}")
+    start = mechanism.offset - mechanism.config_offset
+    first_shown, end_shown = max(offset, start + _FIRST_BAR), min(offset + size, start + _AFTER_BARS)
+    enough = mechanism.offset <= first_shown and end_shown <= last + 1
+    return Coverage(False, f"{mechanism.offset:#x} to {last:#x} of {offset:#x} to {offset + size - 1:#x}", enough)
 
 
 def _leak(parameters: Mapping[str, Any], mechanism: Mechanism) -> Coverage | None:

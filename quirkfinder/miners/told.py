@@ -114,9 +114,8 @@ def _joined(writes: Accesses, size: int, count: int, direction: int) -> Accesses
     for piece in range(count):
         value |= writes.value[lowest + piece * direction] << (shift + np.uint64(8 * size * piece))
     place = writes.place[lowest] if size * count < 4 else writes.place[lowest] // 4 * 4
-    handled = writes.handled[last]
     return Accesses(
-        writes.row[last], place, np.full(len(last), 4, dtype=np.uint8), value, np.ones(len(last), dtype=bool), handled
+        writes.row[last], place, np.full(len(last), 4, dtype=np.uint8), value, np.ones(len(last), dtype=bool)
     )
 
 

@@ -8,10 +8,12 @@ from quirkfinder.rendering import words
 def known_quirk(quirk: dict[str, Any] | None) -> str:
     """A sentence from `Finding.known_quirk`; empty where no quirk is known.
 
-    Keys used: `id`, `title`, `qemu_from`, `qemu_to`, `active`, `why_not`, `covers`.
+    Keys used: `id`, `title`, `qemu_from`, `qemu_to`, `active`, `why_not`, `covers`, `foreign`.
     """
     if not quirk:
         return ""
+    if quirk.get("foreign") is True:
+        return f"no release of QEMU has a quirk for it; the one at work in this run is {words.plain(quirk.get('id'))}"
     sentence = f"QEMU has a quirk for it, {words.plain(quirk.get('id'))}{_releases(quirk)}"
     covers = quirk.get("covers")
     if covers is not None and covers != "all":
@@ -28,7 +30,8 @@ def _releases(quirk: dict[str, Any]) -> str:
     first, last = quirk.get("qemu_from"), quirk.get("qemu_to")
     if first is None:
         return " (proposed, never part of a release)" if "qemu_from" in quirk else ""
-    return f" ({words.plain(first)} {'and later' if last is None else 'to ' + words.plain(last)})"
+    until = "and later" if last is None else "only" if last == first else f"to {words.plain(last)}"
+    return f" ({words.plain(first)} {until})"
 
 
 def trap_cost(cost: dict[str, Any] | None) -> str:

@@ -24,6 +24,7 @@ def verdict(document: Findings) -> list[str]:
     """Sentences, the most important first; never empty."""
     claims = [f for f in document.findings if f.verdict != "benign"]
     sentences = [_doors(claims, document)]
+    sentences += _handled(claims)
     sentences += _leaks(claims)
     sentences += _consequences(claims)
     sentences += _accidents(claims)
@@ -46,7 +47,7 @@ def advice(document: Findings) -> list[Advice]:
                 f"quirkfinder emit {SAVED} --target qemu-11.1 -o quirk/",
             )
         )
-    likely = [f for f in claims if f.verdict == "likely"]
+    likely = [f for f in claims if f.verdict == "likely" and not words.is_handled(f)]
     if likely:
         # An id may be from anywhere, and commands get pasted into shells.
         ident = likely[0].id if _PLAIN_ID.fullmatch(likely[0].id) else "ID"
@@ -65,6 +66,8 @@ def advice(document: Findings) -> list[Advice]:
         )
     if document.capture and doors:
         steps.append(Advice("Mind what this capture cannot show, below: there may be more than was found."))
+    if any(map(words.is_handled, doors)) and not any(f.needs_quirk for f in claims):
+        steps.insert(0, Advice("No quirk has to be written: QEMU's own were at work and kept the host from the guest."))
     return steps or [Advice("Nothing: as far as this capture shows, the card needs no quirk.")]
 
 
@@ -80,6 +83,20 @@ def _doors(claims: list[Finding], document: Findings) -> str:
         part for part in (confirmed and f"{confirmed} confirmed", likely and f"{likely} likely") if part
     )
     return f"{words.count(len(doors), 'back door')}, {split}."
+
+
+def _handled(claims: list[Finding]) -> list[str]:
+    """That QEMU's own quirks stood in the doors: what the card said there is not what the guest got."""
+    handled = [f for f in claims if words.is_handled(f)]
+    if not handled:
+        return []
+    doors = sum(f.kind in words.BACK_DOORS for f in claims)
+    which = "One of them is" if len(handled) == 1 else f"{len(handled)} of them are"
+    if len(handled) == doors:
+        which = {1: "It is", 2: "Both are"}.get(doors, "All of them are")
+    names = list(dict.fromkeys(words.plain((f.known_quirk or {}).get("id")) for f in handled))
+    quirks = "QEMU's quirk" if len(names) == 1 else "QEMU's quirks"
+    return [f"{which} handled: {quirks} {words.listed(names)} answered the guest in the card's place."]
 
 
 def _leaks(claims: list[Finding]) -> list[str]:

@@ -100,8 +100,12 @@ def bar(index: object) -> str:
 
 def bars(indices: list[object]) -> str:
     """`BAR0`, `BAR0 and BAR2`, `BAR0, BAR2 and BAR4`; each once, in order."""
-    named = list(dict.fromkeys(bar(index) for index in sorted(indices, key=plain)))
-    return " and ".join([", ".join(named[:-1]), named[-1]]) if len(named) > 1 else "".join(named)
+    return listed(list(dict.fromkeys(bar(index) for index in sorted(indices, key=plain))))
+
+
+def listed(names: list[str]) -> str:
+    """`a`, `a and b`, `a, b and c`."""
+    return " and ".join([", ".join(names[:-1]), names[-1]]) if len(names) > 1 else "".join(names)
 
 
 def place(where: object, offset: object) -> str:
@@ -169,6 +173,11 @@ def tells_host_addresses(finding: Finding) -> bool:
     if finding.kind == "window":
         return any(target.get("space") == "config" for target in objects(parameters.get("targets")))
     return finding.kind == "address-leak"
+
+
+def is_handled(finding: Finding) -> bool:
+    """Did a quirk of QEMU's answer in the card's place, so that nothing is left to be mended?"""
+    return (finding.known_quirk or {}).get("handled") is True and not finding.needs_quirk
 
 
 def told_bars(finding: Finding) -> list[object]:

@@ -135,9 +135,13 @@ def test_a_kind_of_bar_counts_only_where_qemu_looked_at_it() -> None:
 
 def test_what_a_quirk_leaves_to_the_card() -> None:
     assert why()["covers"] == "all"
-    assert why(ATI_WIDE)["covers"] == "config through 0x4000 (mask 0xff), part of bar2 through 0x0 (mask 0x1ffff)"
+    assert why(ATI_WIDE)["covers"] == (
+        "config space (addresses 0x4000 to 0x40ff), part of BAR2 (addresses 0x0 to 0x1ffff)"
+    )
     more = window("bar4", 0x0, 0x4, (0x80000000, 0xFFF, "bar0", 0x0), (0x4000, 0xFF, "config", 0x0))
-    assert why(more)["covers"] == "config through 0x4000 (mask 0xff), not bar0 through 0x80000000 (mask 0xfff)"
+    assert why(more)["covers"] == (
+        "config space (addresses 0x4000 to 0x40ff), not BAR0 (addresses 0x80000000 to 0x80000fff)"
+    )
     assert why(mirror("bar2", 0x4000, 0x1000))["covers"] == "0x4000 to 0x40ff of 0x4000 to 0x4fff"
     assert why(mirror("bar2", 0x4000, 0x1000), "2.4")["covers"] == "all"
 
