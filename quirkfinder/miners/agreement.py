@@ -38,13 +38,16 @@ class Agreement:
     apart: int = 0  # locations where the two ways never agreed, those that change by themselves included
 
     @property
+    def copied(self) -> bool:
+        """Did the card take over later what was written?  (A window that answers late looks like that as well.)"""
+        return self.late >= 2 or self.late * 16 > self.fresh
+
+    @property
     def refuted(self) -> bool:
         """Were these two memories after a write to one of them?
 
         A register that keeps no written value is stale as well, so some of many are let pass.
         """
-        if self.late >= 2 or self.late * 16 > self.fresh:
-            return True
         return (self.stale + 3 * self.kept) * 4 > self.fresh + self.locations // 4
 
     @property
@@ -68,8 +71,13 @@ def agreement(
     """Check `mapped`, whose elements are claimed to reach `location` (places), against `direct` accesses to them.
 
     `echo` marks mapped reads that prove nothing, because they return what the guest wrote there itself; `direct_echo`
-    the same for the direct ones.  Accesses of different widths are compared where they overlap.
+    the same for the direct ones.  Accesses of different widths are compared where they overlap; one that would lie
+    across an alignment only with direct ones that do as well, for flags in an address put it there.
     """
+    compared = (location % mapped.size == 0) | np.isin(location, direct.place)
+    if not compared.all():
+        mapped, location = mapped.take(compared), location[compared]
+        echo = None if echo is None else echo[compared]
     reached = np.isin(direct.place >> 2, location >> 2)
     own = np.zeros(len(direct), np.bool_) if direct_echo is None else direct_echo
     void = np.concatenate([own[reached], np.zeros(len(mapped), np.bool_) if echo is None else echo])

@@ -42,7 +42,8 @@ def alias_between(accesses: Accesses, joined: Joined, region: int, target: int) 
     low, high = int(accesses.offset[at].min()), int((accesses.offset[at] + accesses.size[at]).max())
     agreed = _agreed(accesses, region, (low, high), target, best)
     # a header, a table of defaults: where one way shows nothing of what the other holds they are two of a kind
-    if not agreed.holds or agreed.values < LEAST_VALUES or agreed.differing > agreed.locations:
+    proven = agreed.holds and not agreed.copied and agreed.values >= LEAST_VALUES
+    if not proven or agreed.differing > agreed.locations:
         return None
     # two ports of one make have equal tables; what is written to the one and not seen in the other tells them apart
     pages = (low // _PAGE * _PAGE, -(-high // _PAGE) * _PAGE)

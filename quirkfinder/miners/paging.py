@@ -150,7 +150,7 @@ def _verified(search: Search, joined: Joined, bank: int, field: BankField, held:
         direct = direct.take((direct.offset < field.offset) | (direct.offset >= field.offset + size))
     location = place_of(search.target, 0) + field.pages(banks) + mapped.offset - field.offset
     agreed = agreement(direct, mapped, location)
-    if not agreed.holds or agreed.values < LEAST_VALUES:
+    if not agreed.holds or agreed.copied or agreed.values < LEAST_VALUES:
         return None
     flags = int(np.bitwise_or.reduce(written)) & ~field.mask
     return PagedWindow(search.region, size, bank, search.registers.width(bank), field, flags, search.target, agreed)

@@ -68,8 +68,9 @@ class Registers:
         """Positions of all accesses to any of `places`, in the order of the trace."""
         wanted = np.unique(places)
         index = np.searchsorted(self.places, wanted)
-        index = index[index < len(self.places)]
-        index = index[np.isin(self.places[index], wanted, assume_unique=True)]
+        known = index < len(self.places)
+        index, wanted = index[known], wanted[known]
+        index = index[self.places[index] == wanted]
         first, count = self._bounds[index], self._bounds[index + 1] - self._bounds[index]
         within = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
         return np.sort(self._order[np.repeat(first, count) + within])

@@ -37,6 +37,7 @@ def seen(history: Sequence[Step], memory: bytes = bytes(range(0x41, 0x51))) -> A
 def test_one_memory_never_contradicts_itself(history: list[Step]) -> None:
     found = seen(history)
     assert not found.refuted
+    assert not found.copied
     assert (found.contradictions, found.differing, found.empty, found.stale, found.late) == (0, 0, 0, 0, 0)
 
 
@@ -78,7 +79,7 @@ def test_what_comes_late_was_copied() -> None:
     assert not copied(after=0, values=values).late
     late = copied(after=1, values=values)
     assert late.late == 8
-    assert late.refuted
+    assert late.copied
 
 
 def test_what_stays_after_the_other_way_wrote_lies_elsewhere() -> None:

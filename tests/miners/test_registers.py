@@ -43,6 +43,8 @@ def test_positions(trace: list[Access], one: int, other: int) -> None:
     assert registers.between(first, last) == sorted({a[1] for a in trace if first <= a[1] <= last})
     assert registers.inside(first, last).tolist() == [i for i, a in enumerate(trace) if first <= a[1] <= last]
     assert registers.mask([one, other]).tolist() == [a[1] in (one, other) for a in trace]
+    near = [place + step for place in (one, other) for step in range(-2, 4)]  # most of them were never accessed
+    assert registers.at_any(np.array(near)).tolist() == [i for i, a in enumerate(trace) if a[1] in near]
 
 
 def image(trace: list[Access], row: int) -> dict[int, int]:

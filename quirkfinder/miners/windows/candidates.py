@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from quirkfinder.miners.accesses import Accesses, Ints, offset_of, region_of
 from quirkfinder.miners.hardware import HardwareConfig
-from quirkfinder.miners.information import information, informative
+from quirkfinder.miners.information import information
+from quirkfinder.miners.windows.words import with_words
 
 #: pairs that are looked at per device, the most frequent first
 MOST_PAIRS = 400
@@ -60,11 +61,11 @@ def telling_places(accesses: Accesses, hardware: HardwareConfig) -> Ints:
 
     Looking at every register of a card with thousands would take minutes; this takes one sort.
     """
-    worth = np.flatnonzero(informative(accesses))
-    (value, _), _ = count_pairs(accesses.value[worth].view(np.int64), accesses.place[worth])
+    told = with_words(accesses)
+    (value, _), _ = count_pairs(told.value.view(np.int64), told.place)
     values, places = np.unique(value, return_counts=True)
-    shared = np.isin(accesses.value[worth].view(np.int64), values[places >= 2])
-    found = [np.stack([accesses.place[worth[shared]], accesses.value[worth[shared]].view(np.int64)])]
+    shared = np.isin(told.value.view(np.int64), values[places >= 2])
+    found = [np.stack([told.place[shared], told.value[shared].view(np.int64)])]
     for size in (4, 2, 1):
         at = np.flatnonzero((accesses.size == size) & ~accesses.write)
         at = at[np.isin(accesses.value[at], hardware.sorted_fields[size][0])]

@@ -5,14 +5,15 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from quirkfinder.miners.accesses import Accesses, Flags, Ints, Words, place_of, region_of
-from quirkfinder.miners.agreement import Agreement, agreement, written_before
+from quirkfinder.miners.accesses import Accesses, Flags, Ints, place_of, region_of
+from quirkfinder.miners.agreement import Agreement, agreement, around, written_before
 from quirkfinder.miners.information import informative
 from quirkfinder.miners.registers import Registers
 from quirkfinder.miners.windows.candidates import count_pairs
 from quirkfinder.miners.windows.shape import MODULUS, Shape, shape_of
 from quirkfinder.miners.windows.targets import DELTAS_TRIED, Reach, Target, odd, scale_told, total
 from quirkfinder.miners.windows.uses import Uses
+from quirkfinder.miners.windows.words import halves_of, with_words
 
 #: direct accesses of equal value that are looked at for each use; more mean that the value is common
 _MOST_PARTNERS = 16
@@ -25,12 +26,11 @@ _STREAMED = 6  # values that must agree where one address serves them all
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """The direct accesses to all BARs; `voters` are positions of those worth a vote, sorted by their value."""
+    """The direct accesses to all BARs; `voters` are those worth a vote, words of dwords among them, by their value."""
 
     registers: Registers
     sizes: Mapping[int, int]  # bytes by region
-    voters: Ints
-    values: Words  # of the voters
+    voters: Accesses
     echoes: Ints  # rows of reads that return what the guest had written to the same register, whatever the address
 
     @property
@@ -42,29 +42,29 @@ def direct_memory(registers: Registers, sizes: Mapping[int, int]) -> Memory:
     """`sizes`: the BARs of the card in bytes; those not in it are taken to end where the trace does."""
     accesses = registers.accesses
     region = accesses.region
-    at = np.flatnonzero(informative(accesses) & (region < 6))
     known = dict(sizes)
     for index in np.unique(region[region < 6]).tolist():
         seen = int(accesses.offset[region == index].max()) + 4
         known.setdefault(index, 1 << max(8, (seen - 1).bit_length()))
-    at = at[np.argsort(accesses.value[at], kind="stable")]
+    voters = with_words(accesses.take(region < 6))
+    voters = voters.take(np.argsort(voters.value, kind="stable"))
     echoes = accesses.row[written_before(accesses)]
-    return Memory(registers, known, at, accesses.value[at], echoes)
+    return Memory(registers, known, voters, echoes)
 
 
 @dataclass(frozen=True, slots=True)
 class Partners:
-    """Uses (`index`) with a direct access (`partner`, a position) of the same value and size."""
+    """Uses (`index`) with a place from which on a direct access showed the same value."""
 
     index: Ints
-    partner: Ints
+    place: Ints
     echo: Flags  # by use: it returns what the guest wrote there itself
 
 
 def partners_of(uses: Uses, memory: Memory, own: frozenset[int]) -> Partners | None:
     """Every value seen both through the window and directly, if any; `own`: the registers of the window."""
-    index, partner = _equal_values(uses, memory, own)
-    return Partners(index, partner, _among(uses.data.row, memory.echoes)) if len(index) else None
+    index, place = _equal_values(uses, memory, own)
+    return Partners(index, place, _among(uses.data.row, memory.echoes)) if len(index) else None
 
 
 def memory_targets(
@@ -72,7 +72,7 @@ def memory_targets(
 ) -> Iterator[Target]:
     """Targets in the BARs; `own`: the window's registers, which it does not reach."""
     index, echo = partners.index, partners.echo
-    place = memory.accesses.place[partners.partner]
+    place = partners.place
     for space in {region_of(p) for p in np.unique(place).tolist()}:
         base = place_of(space, 0)
         votes = (place >= base) & (place < place_of(space + 1, 0))
@@ -124,7 +124,7 @@ def _of_deltas(
         if len(members) < 2:
             continue
         location = base + located[members]
-        direct = memory.accesses.take(memory.registers.at_any(location))
+        direct = memory.accesses.take(memory.registers.at_any(around(location)))
         agreed = agreement(direct, uses.data.take(members), location, join.echo[members])
         supporting = np.isin(uses.data.row[members], agreed.mapped_rows)
         addresses = len(np.unique(uses.address[members[supporting]]))
@@ -151,24 +151,36 @@ def _outweighs(agreed: Agreement) -> bool:
 
 
 def _equal_values(uses: Uses, memory: Memory, own: frozenset[int]) -> tuple[Ints, Ints]:
-    """(use, direct access) for every value seen both through the window and directly, at equal size."""
+    """(use, place) for every value seen both through the window and directly, or its words where those were."""
+    telling = np.flatnonzero(informative(uses.data))
+    index, place = _voting(telling, uses.data.take(telling), memory, own)
+    if not (memory.voters.size == 2).any():
+        return index, place
+    dwords, halves = halves_of(uses.data, telling)
+    worth = np.flatnonzero(informative(halves))
+    dwords, halves = dwords[worth], halves.take(worth)
+    found, at = _voting(np.arange(len(dwords)), halves, memory, own)
+    within = halves.place[found] - uses.data.place[dwords[found]]
+    return np.append(index, dwords[found]), np.append(place, at - within)
+
+
+def _voting(index: Ints, data: Accesses, memory: Memory, own: frozenset[int]) -> tuple[Ints, Ints]:
+    """(element of `index`, place) for every element of `data`, one for each of `index`, whose value was seen there."""
     nothing = np.zeros(0, dtype=np.int64)
-    worth = np.flatnonzero(informative(uses.data))
-    at, held = memory.voters, memory.values
-    value = uses.data.value[worth]
-    first = np.searchsorted(held, value, "left")
-    last = np.searchsorted(held, value, "right")
+    held = memory.voters.value
+    first = np.searchsorted(held, data.value, "left")
+    last = np.searchsorted(held, data.value, "right")
     # the window's own accesses are among the voters, so a value alone at its place has one partner for each of them
     count = np.minimum(last - first, _MOST_PARTNERS)
     if not count.any() or count.sum() > _MOST_VOTES:
         return nothing, nothing
-    index = np.repeat(worth, count)
     within = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
-    partner = at[np.repeat(first, count) + within]
-    place = memory.accesses.place[partner]
-    fits = (memory.accesses.size[partner] == uses.data.size[index]) & ~np.isin(place, list(own))
-    fits &= place != uses.data.place[index]
-    return index[fits], partner[fits]
+    partner = np.repeat(first, count) + within
+    element = np.repeat(np.arange(len(index)), count)
+    place = memory.voters.place[partner]
+    fits = (memory.voters.size[partner] == data.size[element]) & ~np.isin(place, list(own))
+    fits &= place != data.place[element]
+    return index[element[fits]], place[fits]
 
 
 def _least_votes(uses: Uses) -> int:
