@@ -16,7 +16,8 @@ from quirkfinder.miners.windows.shape import MODULUS, Shape, shape_of
 from quirkfinder.miners.windows.targets import CONFIG_SPACE, MSIX_TABLE, Target
 from quirkfinder.miners.windows.uses import span_of
 
-_MOST_TAGS = 3
+_DWORD = 4  # bytes
+_LOWER = 0xFFFFFFF0  # what a memory BAR has of its address in the lower dword
 
 
 def window_finding(scene: Scene, window: Window) -> Finding:
@@ -50,13 +51,23 @@ def window_finding(scene: Scene, window: Window) -> Finding:
             if any(t.space == CONFIG_SPACE for t in window.targets)
             else "through it the guest reaches the interrupt table that QEMU keeps for it"
             if needs
-            else "it reaches registers that the guest may use directly as well; no host address comes through it"
+            else "it reaches registers that the guest may use directly as well; " + _addresses_told(scene, window)
         ),
         doubt=(
             "it would be false if the agreeing values were copies that the card or its firmware keeps, or if "
             f"other registers than {address} chose what {data} returns"
         ),
     )
+
+
+def _addresses_told(scene: Scene, window: Window) -> str:
+    """Whether a dword that was read through the window, from wherever, is the host address of a BAR."""
+    data = scene.registers.accesses.take(scene.registers.reads(window.pair.data))
+    read = np.unique(data.value[data.size == _DWORD]) & ~np.uint64(15)
+    told = [b.index for b in scene.card.bars if b.host and b.kind != "io" and np.uint64(b.host & _LOWER) in read]
+    if not told:
+        return "no host address comes through it"
+    return f"the host address of {bar_words(told)} was read through it as well, from where is not proven"
 
 
 def window_parameters(scene: Scene, window: Window) -> dict[str, Any]:

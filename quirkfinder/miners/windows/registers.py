@@ -15,11 +15,12 @@ _MOST_USES = 0.8  # of the proven uses take a step, or it is none; the rest is w
 
 
 def helper_places(registers: Registers, window: Window) -> list[int]:
-    """Registers near the address register that are written with few values and are neither of the pair."""
+    """Registers near the address register that are written, are neither of the pair and choose no target."""
     pair = window.pair
     first = max(place_of(region_of(pair.address), 0), pair.address - _NEAR)
     near = registers.between(first, pair.address + _NEAR)
-    return [p for p in near if p not in pair.registers and len(registers.writes(p))]
+    choosing = {t.mode.place for t in window.targets if t.mode is not None}
+    return [p for p in near if p not in {*pair.registers, *choosing} and len(registers.writes(p))]
 
 
 def enable_registers(registers: Registers, window: Window) -> list[dict[str, Any]]:
@@ -34,10 +35,8 @@ def enable_registers(registers: Registers, window: Window) -> list[dict[str, Any
             continue
         if (registers.in_force(place, closed) != open_values[0]).any():
             value = int(open_values[0])
-            mask = 1 if value & 1 else value
-            result.append(
-                {"offset": hexadecimal(offset_of(place)), "value": hexadecimal(value), "mask": hexadecimal(mask)}
-            )
+            bits = hexadecimal(1 if value & 1 else value)
+            result.append({"offset": hexadecimal(offset_of(place)), "value": bits, "mask": bits})
     return result
 
 
