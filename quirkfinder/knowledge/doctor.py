@@ -18,7 +18,7 @@ from quirkfinder.knowledge import advice
 from quirkfinder.knowledge.activity import Activity, quirk_activity
 from quirkfinder.knowledge.command_line import CommandLine, read_command_line
 from quirkfinder.knowledge.distortion import distortions
-from quirkfinder.knowledge.holes import holes
+from quirkfinder.knowledge.holes import holes, may_have_table
 from quirkfinder.knowledge.inference import infer_version
 from quirkfinder.knowledge.mapping import MAPPABLE, mapped_spans, region_flags
 from quirkfinder.knowledge.versions import Version, VersionRange
@@ -321,7 +321,7 @@ def _holes(log: Log) -> Iterator[CaptureProblem]:
     for card in log.machine.cards:
         for hole in holes(card, log.events):
             lines = " and ".join(str(line) for line in hole.lines[:4])
-            table = "" if card.msix is not None and card.msix.table_bar is not None else ", most likely the MSI-X table"
+            table = ", most likely the MSI-X table" if may_have_table(card) else ""
             yield CaptureProblem(
                 f"{card.name}: BAR {hole.bar} {hole.first:#x} to {hole.last:#x} is left out of what is mapped (lines"
                 f" {lines}): QEMU answers there itself{table}, and accesses to it are not logged",

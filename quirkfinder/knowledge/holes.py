@@ -11,9 +11,11 @@ from itertools import pairwise
 
 import polars as pl
 
-from quirkfinder.card.model import Bar, Card
+from quirkfinder.card.model import Bar, Card, ConfigSpace
 
 _PAGE = 0x1000
+_POINTER, _MSIX = 0x34, 0x11  # config offset of the first capability, and the id of MSI-X
+_CAPABILITIES = 48  # as many have room
 _MOST = 0x10000  # bytes: a table has at most 2048 entries of 16, and its pending bits lie beside it
 
 
@@ -36,6 +38,27 @@ def holes(card: Card, events: pl.DataFrame) -> Iterator[Hole]:
             paged = first % _PAGE == 0 and (last + 1) % _PAGE == 0
             if paged and last - first < _MOST and not _is_table(card, bar, first, last):
                 yield Hole(bar.index, first, last, _lines(parts, bar, first, last))
+
+
+def may_have_table(card: Card) -> bool:
+    """Is the MSI-X table a likely reason for a hole?
+
+    Not where its place is known, nor where a list of capabilities that is known to its end (PCI 3.0, 6.7) has none.
+    """
+    if card.msix is not None:
+        return card.msix.table_bar is None
+    return not any(_lists_none(config) for config in (card.host_config, card.guest_config))
+
+
+def _lists_none(config: ConfigSpace) -> bool:
+    offset = config.read(_POINTER, 1)
+    for _ in range(_CAPABILITIES):
+        if not offset:
+            return offset == 0
+        if config.read(offset & ~3, 1) in (_MSIX, None):
+            return False
+        offset = config.read((offset & ~3) + 1, 1)
+    return False
 
 
 def _is_table(card: Card, bar: Bar, first: int, last: int) -> bool:

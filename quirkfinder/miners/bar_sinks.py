@@ -75,7 +75,7 @@ def _whole(scene: Scene, given: _Given) -> Iterator[Sink]:
     at = given.told.in_registers(np.flatnonzero(_begins(given)))
     begins = at if _is_told(given, at) else at[:0]
     inside = _inside(scene, given)
-    hits = np.union1d(begins, inside)
+    hits, others = np.union1d(begins, inside), np.setdiff1d(inside, begins)
     sites = np.unique(given.told.dwords.offset[hits])
     if not 0 < len(sites) <= MOST_SITES:
         return
@@ -90,7 +90,7 @@ def _whole(scene: Scene, given: _Given) -> Iterator[Sink]:
         tuple(sites.tolist()),
         False,
         summary,
-        (*_shown(given, begins[:4], "the guest address of"), *_shown(given, inside[:6], "an address in")),
+        (*_shown(given, begins[:4], "the guest address of"), *_shown(given, others[:6], "an address in")),
         {"bar": index, "address": base},
     )
 
@@ -98,7 +98,9 @@ def _whole(scene: Scene, given: _Given) -> Iterator[Sink]:
 def _shown(given: _Given, hits: Ints, words: str) -> Iterator[tuple[int, str]]:
     for hit in hits.tolist():
         number = int(given.whole[hit] if int(given.base[hit]) >> 32 else given.low[hit])
-        yield int(given.told.dwords.row[hit]), f"{words} BAR{given.bar.index}, 0x{number:x}{given.told.words_of(hit)}"
+        flags = " with flags" if number & _FLAGS and number & ~_FLAGS == int(given.base[hit]) else ""
+        note = f"{words} BAR{given.bar.index}{flags}, 0x{number:x}{given.told.words_of(hit)}"
+        yield int(given.told.dwords.row[hit]), note
 
 
 def _begins(given: _Given) -> Flags:

@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 import zstandard
 
-from quirkfinder.card.model import Bar, Card, Contradiction, Machine, MsixCapability, Placement, Span
+from quirkfinder.card.model import Bar, Card, ConfigSpace, Contradiction, Machine, MsixCapability, Placement, Span
 from quirkfinder.events import EVENTS
 from quirkfinder.findings.document import CaptureProblem
 from quirkfinder.knowledge.distortion import distortions
@@ -53,6 +53,13 @@ MAPPED = f"""\
 PARTS = (Span(0, 0x5FFF, "mapped"), Span(0x8000, 0x1FFFF, "mapped"))
 
 
+def capabilities(identity: int) -> ConfigSpace:
+    """A config space with MSI and one more capability."""
+    values = bytearray(256)
+    values[0x34], values[0x50:0x52], values[0x60:0x62] = 0x50, b"\x05\x60", bytes((identity, 0))
+    return ConfigSpace(bytes(values), bytes([1]) * 256)
+
+
 def cut(parts: tuple[Span, ...] = PARTS, msix: MsixCapability | None = None) -> Card:
     """The card with BAR2 mapped in parts."""
     plain = card()
@@ -69,6 +76,8 @@ def cut(parts: tuple[Span, ...] = PARTS, msix: MsixCapability | None = None) -> 
         ),
         (cut(msix=MsixCapability(0x50, 2, 0x6000, 32)), ""),  # known, and said elsewhere
         (cut(msix=MsixCapability(0x50, 4, 0x0, 32)), "QEMU answers there itself, and accesses"),
+        (replace(cut(), host_config=capabilities(0x10)), "QEMU answers there itself, and accesses"),
+        (replace(cut(), host_config=capabilities(0x11)), "QEMU answers there itself, most"),
         (cut((PARTS[0], Span(0x6800, 0x1FFFF, "mapped"))), ""),  # nothing is mapped by less than a page
         (cut((Span(0, 0xFFF, "mapped"), Span(0x1A000, 0x1FFFF, "mapped"))), ""),  # larger than any table
         (cut(PARTS[:1]), ""),
