@@ -7,7 +7,7 @@ import numpy as np
 from quirkfinder.miners.accesses import Accesses, Flags, Ints, distinct
 from quirkfinder.miners.claims import Scene
 from quirkfinder.miners.config_evidence import ConfigEvidence, config_evidence
-from quirkfinder.miners.hardware import HardwareConfig
+from quirkfinder.miners.hardware import BUSES, HardwareConfig
 from quirkfinder.miners.information import information
 from quirkfinder.miners.mirror_bodies import Body, body_of
 from quirkfinder.miners.mirror_memory import memory_of
@@ -15,6 +15,8 @@ from quirkfinder.miners.mirror_reads import EXTENDED, Reads
 
 HEADER, PLAIN = 64, 256
 _DELTAS_TRIED = 8
+#: what a neighbour's config space needs: words that are not the card's own, and bits
+_LEAST_OF_ITS_OWN, _LEAST_VALUES, _LEAST_THIN_BITS = 2, 3, 50.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,16 +54,49 @@ def part_at(scene: Scene, seen: Reads, offset: Ints, hardware: HardwareConfig) -
     span = _span(whole, seen.accesses, offset, hardware)
     if span is not None:
         evidence = _inside(seen, offset, hardware, *span)
-        if evidence.holds:
+        if evidence.holds or (hardware is not scene.hardware and _is_thin(scene, seen, offset, hardware, evidence)):
             return Part(*span, evidence)
     if _is_image(whole):
         return None
-    body = body_of(scene.card, seen, offset, hardware)
-    if body is None or not body.holds:
-        body = memory_of(scene, seen, offset, hardware) if hardware is scene.hardware else None
+    body = _body(scene, seen, offset, hardware)
     if body is None:
         return None
     return Part(body.first, body.last, _inside(seen, offset, hardware, body.first, body.last), body)
+
+
+def _body(scene: Scene, seen: Reads, offset: Ints, hardware: HardwareConfig) -> Body | None:
+    body = body_of(scene.card, seen, offset, hardware)
+    held = body is not None and body.holds
+    if hardware is scene.hardware:
+        return body if held else memory_of(scene, seen, offset, hardware)
+    agreeing = () if body is None else _inside(seen, offset, hardware, body.first, body.last).fields
+    return body if held and _of_its_own(scene, hardware, agreeing) >= _LEAST_VALUES else None
+
+
+def _is_thin(scene: Scene, seen: Reads, offset: Ints, hardware: HardwareConfig, evidence: ConfigEvidence) -> bool:
+    """Another function's ids and little more, which is enough where it cannot come from the card itself.
+
+    Firmware may hold the header of a companion, so of that something has to agree that is set after reset; nothing of
+    the card holds the words of the bridge above.
+    """
+    behind = sum(where >= HEADER for where in evidence.fields)
+    if evidence.fields[:1] != (0,) or evidence.against or evidence.bits < _LEAST_THIN_BITS or not behind:
+        return False
+    body = body_of(scene.card, seen, offset, hardware)
+    if body is None or body.against or len(body.stale) > len(body.running):
+        return False
+    different = _of_its_own(scene, hardware, evidence.fields)
+    if (hardware.bar == BUSES).any():
+        return different > 0
+    return bool(body.running) and different >= _LEAST_OF_ITS_OWN
+
+
+def _of_its_own(scene: Scene, hardware: HardwareConfig, dwords: tuple[int, ...]) -> int:
+    """How many of the dwords hold something else in the config space of the card: its functions have much in common."""
+    at = np.array(dwords, dtype=np.int64)
+    held, _ = hardware.read(at, 4)
+    own, known = scene.hardware.read(at, 4)
+    return int((known & (own != held)).sum())
 
 
 def _inside(seen: Reads, offset: Ints, hardware: HardwareConfig, first: int, last: int) -> ConfigEvidence:
