@@ -90,6 +90,8 @@ def _doubt(mirror: Mirror, sure: bool) -> str:
         return "it would be false if the firmware keeps a copy of these capabilities; no host address was read in it"
     if sure:
         return "it would be false if the card kept a copy of its header that follows the BARs only by chance"
+    if not mirror.evidence.live:
+        return "it would be false if the firmware made this copy once; no address of the host's was read in it"
     return "it would be false if the firmware made this copy once; no inventory tells the host's addresses"
 
 

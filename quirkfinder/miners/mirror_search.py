@@ -15,8 +15,9 @@ from quirkfinder.miners.mirror_reads import EXTENDED, Reads
 
 HEADER, PLAIN = 64, 256
 _DELTAS_TRIED = 8
-#: what a neighbour's config space needs: words that are not the card's own, and bits
-_LEAST_OF_ITS_OWN, _LEAST_VALUES, _LEAST_THIN_BITS = 2, 3, 50.0
+_COMMAND = 0x04
+_LEAST_THIN_BITS, _LEAST_FIELDS = 50.0, 3  # with ids and little more
+_LEAST_OF_ITS_OWN = 3  # words that a neighbour's config space has and the card's own has not
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,7 @@ def part_at(scene: Scene, seen: Reads, offset: Ints, hardware: HardwareConfig) -
     span = _span(whole, seen.accesses, offset, hardware)
     if span is not None:
         evidence = _inside(seen, offset, hardware, *span)
-        if evidence.holds or (hardware is not scene.hardware and _is_thin(scene, seen, offset, hardware, evidence)):
+        if evidence.holds or _is_thin(scene, seen, offset, hardware, evidence):
             return Part(*span, evidence)
     if _is_image(whole):
         return None
@@ -70,25 +71,26 @@ def _body(scene: Scene, seen: Reads, offset: Ints, hardware: HardwareConfig) -> 
     if hardware is scene.hardware:
         return body if held else memory_of(scene, seen, offset, hardware)
     agreeing = () if body is None else _inside(seen, offset, hardware, body.first, body.last).fields
-    return body if held and _of_its_own(scene, hardware, agreeing) >= _LEAST_VALUES else None
+    return body if held and _of_its_own(scene, hardware, agreeing) >= _LEAST_OF_ITS_OWN else None
 
 
 def _is_thin(scene: Scene, seen: Reads, offset: Ints, hardware: HardwareConfig, evidence: ConfigEvidence) -> bool:
-    """Another function's ids and little more, which is enough where it cannot come from the card itself.
+    """Ids and little more, which is enough where firmware cannot know it.
 
-    Firmware may hold the header of a companion, so of that something has to agree that is set after reset; nothing of
-    the card holds the words of the bridge above.
+    That is the command register once something is enabled in it, with a capability of another function what is set
+    after reset there, and any of the bridge above, of whose words the card has nothing.
     """
-    behind = sum(where >= HEADER for where in evidence.fields)
-    if evidence.fields[:1] != (0,) or evidence.against or evidence.bits < _LEAST_THIN_BITS or not behind:
+    if evidence.fields[:1] != (0,) or evidence.against or evidence.bits < _LEAST_THIN_BITS:
         return False
     body = body_of(scene.card, seen, offset, hardware)
-    if body is None or body.against or len(body.stale) > len(body.running):
+    if body is not None and (body.against or len(body.stale) > len(body.running)):
         return False
-    different = _of_its_own(scene, hardware, evidence.fields)
-    if (hardware.bar == BUSES).any():
-        return different > 0
-    return bool(body.running) and different >= _LEAST_OF_ITS_OWN
+    enabled = _COMMAND in evidence.fields and bool(hardware.values[_COMMAND : _COMMAND + 2].any())
+    if hardware is scene.hardware or enabled:
+        return enabled and len(evidence.fields) >= _LEAST_FIELDS
+    if body is None or not _of_its_own(scene, hardware, evidence.fields):
+        return False
+    return bool(body.running) or bool((hardware.bar == BUSES).any())
 
 
 def _of_its_own(scene: Scene, hardware: HardwareConfig, dwords: tuple[int, ...]) -> int:
