@@ -107,10 +107,9 @@ def hardware_config(card: Card) -> HardwareConfig:
     known[list(_BAR_FIELDS)] = False  # the guest reads its own addresses there
     for changing in _CHANGING:
         known[list(changing)] &= False
-    told = known.copy()
-    _overlay(values, told, card.host_config)
-    messages = message_fields(values, told, card.msi.offset if card.msi is not None else None)
-    known[list(messages)] = False  # and its own messages
+    messages = _messages_of(card)
+    if (values[list(messages)] != 0).any():
+        known[list(messages)] = False  # and its own messages, once it has any
     _overlay(values, known, card.host_config)
     for offset, identifier in zip(_IDS, (card.vendor, card.device, card.subvendor, card.subdevice), strict=True):
         if identifier is not None and not known[offset : offset + 2].any():
@@ -128,6 +127,15 @@ def hardware_config(card: Card) -> HardwareConfig:
         steady[list(changing)] = False
     run_time = run_time_fields(values, known, messages)
     return HardwareConfig(values, known, steady, bar, tuple(_open_bars(card, known)), run_time, messages)
+
+
+def _messages_of(card: Card) -> range:
+    """Where address and data of the card's messages lie, from all that is known of its config space."""
+    values = np.zeros(FULL_SIZE, dtype=np.uint8)
+    known = np.zeros(FULL_SIZE, dtype=np.bool_)
+    _overlay(values, known, card.guest_config)
+    _overlay(values, known, card.host_config)
+    return message_fields(values, known, card.msi.offset if card.msi is not None else None)
 
 
 def without_upper(hardware: HardwareConfig, bars: Sequence[int]) -> HardwareConfig:
