@@ -17,7 +17,7 @@ HEADER, PLAIN = 64, 256
 _DELTAS_TRIED = 8
 _COMMAND = 0x04
 _LEAST_THIN_BITS, _LEAST_FIELDS = 50.0, 3  # with ids and little more
-_LEAST_OF_ITS_OWN = 3  # words that a neighbour's config space has and the card's own has not
+_LEAST_OF_ITS_OWN, _LEAST_OF_A_BRIDGE = 3, 4  # words that another function has and the card itself has not
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,22 +75,24 @@ def _body(scene: Scene, seen: Reads, offset: Ints, hardware: HardwareConfig) -> 
 
 
 def _is_thin(scene: Scene, seen: Reads, offset: Ints, hardware: HardwareConfig, evidence: ConfigEvidence) -> bool:
-    """Ids and little more, which is enough where firmware cannot know it.
+    """Little of config space, which is enough where firmware cannot know it.
 
-    That is the command register once something is enabled in it, with a capability of another function what is set
-    after reset there, and any of the bridge above, of whose words the card has nothing.
+    That is ids with the command register once something is enabled in it, or, of another function, with what is set
+    after reset in a capability.  Of the bridge above the card's firmware has no word: ids and one more, or several.
     """
-    if evidence.fields[:1] != (0,) or evidence.against or evidence.bits < _LEAST_THIN_BITS:
+    if evidence.against or evidence.bits < _LEAST_THIN_BITS:
         return False
     body = body_of(scene.card, seen, offset, hardware)
     if body is not None and (body.against or len(body.stale) > len(body.running)):
         return False
+    different = _of_its_own(scene, hardware, evidence.fields)
+    bridge = bool((hardware.bar == BUSES).any())
+    if evidence.fields[:1] != (0,):
+        return bridge and different >= _LEAST_OF_A_BRIDGE
     enabled = _COMMAND in evidence.fields and bool(hardware.values[_COMMAND : _COMMAND + 2].any())
     if hardware is scene.hardware or enabled:
         return enabled and len(evidence.fields) >= _LEAST_FIELDS
-    if body is None or not _of_its_own(scene, hardware, evidence.fields):
-        return False
-    return bool(body.running) or bool((hardware.bar == BUSES).any())
+    return different > 0 and body is not None and (bridge or bool(body.running))
 
 
 def _of_its_own(scene: Scene, hardware: HardwareConfig, dwords: tuple[int, ...]) -> int:
