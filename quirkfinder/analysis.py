@@ -102,7 +102,9 @@ def study(
     found = _priced(found, folded.frames, machine)
     tell("quoting", 0, None)
     found = _quoted(found, sources)
-    capture = knowledge.examine(events, machine, _reading_info(read, texts), folded.frames, activity)
+    told = {card.name: card for card in mined.cards}
+    known = replace(machine, cards=tuple(told.get(card.name, card) for card in machine.cards))
+    capture = knowledge.examine(events, known, _reading_info(read, texts), folded.frames, activity)
     document = Findings(
         version=__version__,
         inputs=read.inputs,
@@ -245,6 +247,8 @@ def _reading_info(read: Reading, texts: list[str]) -> knowledge.ReadingInfo:
         unrecognised=sum(record.unrecognised for record in traces),
         torn=read.torn,
         texts=tuple(texts),
+        host=sum(record.role == "host" for record in read.inputs),
+        guest=sum(record.role == "guest" for record in read.inputs),
     )
 
 

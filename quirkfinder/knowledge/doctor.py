@@ -34,7 +34,8 @@ class ReadingInfo:
     """What the reading stage knows beside the events.
 
     `hints` as in `quirkfinder.knowledge.inference`; `lines`, `unrecognised` and `torn` (lines cut or run together)
-    count trace lines; `texts` are the files that are neither trace nor inventory, command lines among them.
+    count trace lines; `texts` are the files that are neither trace nor inventory, command lines among them; `host` and
+    `guest` count the inventories that were read.
     """
 
     hints: Collection[str] = ()
@@ -42,6 +43,8 @@ class ReadingInfo:
     unrecognised: int = 0
     torn: int = 0
     texts: tuple[str, ...] = ()
+    host: int = 0
+    guest: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,19 +281,25 @@ def _unreadable(log: Log) -> Iterator[CaptureProblem]:
 def _host_inventory(log: Log) -> Iterator[CaptureProblem]:
     missing = [c.name for c in log.machine.cards if not any(b.host is not None for b in c.bars)]
     if missing:
+        given = f"the {_given(log.reading.host)} given does not show this card: " if log.reading.host else ""
         yield CaptureProblem(
             f"{', '.join(missing)}: the host's BAR addresses are not known: leaks and 1:1 placements cannot be told",
-            f"add the host's inventory of the same boot: {_INVENTORY}",
+            f"{given}add the host's inventory of the same boot: {_INVENTORY}",
         )
 
 
 def _guest_inventory(log: Log) -> Iterator[CaptureProblem]:
     missing = [c.name for c in log.machine.cards if c.bars and not any(_placed(b) for b in c.bars)]
+    which = f"the {_given(log.reading.guest)} given says nothing of them: take" if log.reading.guest else "add"
     if missing:
         yield CaptureProblem(
             f"{', '.join(missing)}: the guest's BAR addresses are not known",
-            "add the monitor's `info pci` and `info mtree -f` of the same run, or trace config space from the start",
+            f"{which} the monitor's `info pci` and `info mtree -f` of this run, or trace config space from the start",
         )
+
+
+def _given(inventories: int) -> str:
+    return "inventory" if inventories == 1 else f"{inventories} inventories"
 
 
 def _placed(bar: Bar) -> bool:

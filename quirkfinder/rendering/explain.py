@@ -62,10 +62,14 @@ def _full(text: str) -> str:
 def _next_steps(finding: Finding) -> list[str]:
     if finding.verdict == "benign":
         return ["Nothing: it is listed so that nobody has to look at it twice."]
+    if words.is_handled(finding):
+        return ["Nothing: a quirk was at work and answered in the card's place."]
     steps = [_NEXT[finding.kind]] if finding.kind in _NEXT else []
     if finding.verdict == "likely":
         steps.append("Run the probe below in the guest, or record a run in which the doubt above can show itself.")
     elif finding.needs_quirk and not steps:
+        if words.has_idle_quirk(finding):
+            steps.append("Find out why QEMU's own quirk was not at work, as said above, before writing another.")
         steps.append("Write the quirk: quirkfinder emit FINDINGS --target qemu-11.1 -o FOLDER.")
     return steps or ["Nothing: the guest gets no host address through it."]
 

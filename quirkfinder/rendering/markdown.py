@@ -8,7 +8,7 @@ import textwrap
 
 from quirkfinder.findings.document import Findings
 from quirkfinder.rendering import safe
-from quirkfinder.rendering.view import DeviceView, FindingView, Quoted, View, view
+from quirkfinder.rendering.view import NO_DOORS, STRAYS, DeviceView, FindingView, Quoted, View, listing, view
 
 WIDTH = 78
 
@@ -26,10 +26,16 @@ def markdown(document: Findings) -> str:
         blocks += [["### Works only by accident, and breaks elsewhere"]]
         blocks += [block for finding in v.accidents for block in _finding(finding)]
     if v.benign:
-        blocks += [["### Looks like a back door and is not"]]
-        blocks += [_items([f"{f.claim} ({f.why})" if f.why else f.claim for f in v.benign])]
+        blocks += [[f"### {NO_DOORS}"], _listing(v.benign)]
+    if v.strays:
+        blocks += [[f"### {STRAYS}"], _listing(v.strays)]
     blocks += _blind_spots(v)
     return "\n\n".join("\n".join(block) for block in blocks if block) + "\n"
+
+
+def _listing(findings: tuple[FindingView, ...]) -> list[str]:
+    shown, rest = listing(findings)
+    return _items([f"{f.claim} ({f.why})" if f.why else f.claim for f in shown] + ([rest] if rest else []))
 
 
 def _blind_spots(v: View) -> list[list[str]]:

@@ -5,6 +5,7 @@ from typing import Any
 
 from quirkfinder.findings.document import Finding
 from quirkfinder.rendering import words
+from quirkfinder.rendering.rules import condition_words, provenance_words, step_words, target_sentence
 
 Parameters = dict[str, Any]
 
@@ -31,49 +32,35 @@ def _leak(leak: Parameters) -> str:
     return f"{told}: {ends.get(lands, words.region(lands) + ' in this guest')}"
 
 
-def target_sentence(region: object, target: Parameters) -> str:
-    """A window's target as a rule over the address value v; the contract's `(v & ~mask) == match`."""
-    match, mask, base = (words.plain(target.get(key)) for key in ("match", "mask", "base"))
-    scale = target.get("scale", 1)
-    offset = f"v & {mask}" if scale == 1 else f"{words.plain(scale)} * (v & {mask})"
-    reached = offset if words.number(target.get("base")) == 0 else f"{base} + ({offset})"
-    sentence = (
-        f"an address value v with (v & ~{mask}) == {match} reaches {words.region(target.get('space'))} at {reached}"
-    )
-    select = target.get("select")
-    return f"{sentence}, while {_condition(region, select)}" if isinstance(select, dict) else sentence
-
-
 def _register(region: object, register: object) -> str:
     if not isinstance(register, dict):
         return words.plain(register)
     return f"{words.place(region, register.get('offset'))}, {words.octets(register.get('size'))}"
 
 
-def _condition(region: object, condition: Parameters) -> str:
-    place = words.place(condition.get("region", region), condition.get("offset"))
-    return f"{place} & {words.plain(condition.get('mask'))} is {words.plain(condition.get('value'))}"
-
-
 def _indexed(p: Parameters) -> list[str]:
     region = p.get("region")
     sentences = [f"address register: {_register(region, p.get('address'))}"]
     if "address_high" in p:
-        sentences.append(f"upper half of the address: {_register(region, p['address_high'])}")
+        sentences = [f"{sentences[0]} with its upper half, which lies at {_register(region, p['address_high'])}"]
     return [*sentences, f"data register: {_register(p.get('data_region', region), p.get('data'))}"]
 
 
 def _window(p: Parameters) -> list[str]:
     region = p.get("region")
     sentences = _indexed(p) + [target_sentence(region, target) for target in words.objects(p.get("targets"))]
-    sentences += [f"open only while {_condition(region, c)}" for c in words.objects(p.get("enable"))]
+    sentences += [f"open only while {condition_words(region, c)}" for c in words.objects(p.get("enable"))]
     if p.get("increment"):
-        sentences.append(f"every access to the data register moves the address on by {words.plain(p['increment'])}")
+        which = {"read": "every read of", "write": "every write to"}
+        each = which.get(words.plain(p.get("increment_on")), "every access to")
+        sentences.append(f"{each} the data register moves the address on by {words.plain(p['increment'])}")
+    if p.get("delay"):
+        sentences.append(f"the answer comes {words.count(words.number(p['delay']) or 1, 'read')} late")
     if p.get("commit") == "address":
         sentences.append("the address is written last and starts the transfer")
     handshake = p.get("handshake")
     if isinstance(handshake, list):
-        sentences += [f"step {i}: {words.plain(step)}" for i, step in enumerate(handshake, start=1)]
+        sentences += [f"step {i}: {step_words(step)}" for i, step in enumerate(handshake, start=1)]
     return sentences
 
 
@@ -102,8 +89,9 @@ def _bar_alias(p: Parameters) -> list[str]:
 
 def _paged_window(p: Parameters) -> list[str]:
     bank = p.get("bank")
-    where = _register(p.get("region"), bank) if isinstance(bank, dict) else words.place(p.get("region"), bank)
-    here = f"{words.place(p.get('region'), p.get('offset'))}, {words.octets(p.get('size'))}"
+    region = p.get("region")
+    where = _register(bank.get("region", region), bank) if isinstance(bank, dict) else words.place(region, bank)
+    here = f"{words.place(region, p.get('offset'))}, {words.octets(p.get('size'))}"
     bits = f"(bank & {words.plain(p['mask'])})" if "mask" in p else "bank"
     shift = words.number(p.get("shift"))
     step = f">> {-shift}" if shift is not None and shift < 0 else f"<< {words.plain(p.get('shift'))}"
@@ -118,6 +106,8 @@ def _address_leak(p: Parameters) -> list[str]:
     told = f"the host address of {words.bar(p.get('bar'))}"
     if shift is not None and length is not None and (shift or length < 4):
         told = f"bits {shift + 8 * length - 1}:{shift} of {told}"
+    if p.get("byte_order") == "big":
+        told += ", most significant byte first"
     return [f"a read of {words.place(p.get('region'), p.get('offset'))}, {words.octets(p.get('size'))}, is {told}"]
 
 
@@ -130,7 +120,15 @@ def _address_sink(p: Parameters) -> list[str]:
     sites = p.get("sites")
     listed = ", ".join(words.plain(site) for site in sites[:8]) if isinstance(sites, list) else words.plain(sites)
     more = f" and {len(sites) - 8} more" if isinstance(sites, list) and len(sites) > 8 else ""
-    return [f"the guest writes {taken} to {words.region(p.get('region'))} at {listed}{more}"]
+    if p.get("bar") is not None:
+        taken = taken.replace("a BAR", words.bar(p["bar"]))
+    value = p.get("address", p.get("data"))
+    told = f", {words.plain(value)}," if value is not None else ""
+    unit = f" in units of {words.size(1 << shift)}" if (shift := words.number(p.get("shift"))) and shift < 64 else ""
+    sentences = [f"the guest writes {taken}{told} to {words.region(p.get('region'))} at {listed}{more}{unit}"]
+    if p.get("data_distance"):
+        sentences.append(f"the message data follows {words.octets(p['data_distance'])} behind the address")
+    return sentences
 
 
 def _host_address_access(p: Parameters) -> list[str]:
@@ -145,7 +143,15 @@ def _host_address_access(p: Parameters) -> list[str]:
     sentences = [f"{' and '.join(counts)} at {span}, where {words.bar(p.get('bar'))} is on the host"]
     if p.get("source") is not None:
         sentences.append(f"the guest learnt the address through {words.plain(p['source'])}")
-    return sentences
+    return sentences + provenance_words(p.get("provenance"))
+
+
+def _unassigned(p: Parameters) -> list[str]:
+    first, last = words.plain(p.get("first_address")), words.plain(p.get("last_address"))
+    count = words.number(p.get("count"))
+    number = f"{words.plain(p.get('count'))} accesses" if count is None else words.count(count, "access", "accesses")
+    span = first if first == last else f"{first} to {last}"
+    return [f"{number} to {span}, where the guest has nothing", *provenance_words(p.get("provenance"))]
 
 
 def _identity(p: Parameters) -> list[str]:
@@ -165,19 +171,23 @@ def _nothing(_: Parameters) -> list[str]:
 _INDEXED = ("region", "address", "address_high", "data", "data_region")
 _DESCRIBE: dict[str, tuple[tuple[str, ...], Callable[[Parameters], list[str]]]] = {
     "window": (
-        (*_INDEXED, "targets", "enable", "increment", "handshake", "commit"),
+        (*_INDEXED, "targets", "enable", "increment", "increment_on", "delay", "handshake", "commit"),
         _window,
     ),
     "config-mirror": (("region", "offset", "size", "config_offset", "function", "select"), _config_mirror),
     "bar-alias": (("region", "offset", "size", "target_region", "target_offset"), _bar_alias),
     "paged-window": (("region", "bank", "offset", "size", "mask", "shift", "target_region"), _paged_window),
-    "address-leak": (("region", "offset", "size", "bar", "shift"), _address_leak),
-    "address-sink": (("region", "what", "sites"), _address_sink),
+    "address-leak": (("region", "offset", "size", "bar", "shift", "byte_order"), _address_leak),
+    "address-sink": (
+        ("region", "what", "sites", "bar", "address", "data", "shift", "data_distance"),
+        _address_sink,
+    ),
     "host-address-access": (
-        ("bar", "space", "reads", "writes", "first_address", "last_address", "source"),
+        ("bar", "space", "reads", "writes", "first_address", "last_address", "source", "provenance"),
         _host_address_access,
     ),
     "identity-mapped-bar": (("bar", "address", "size"), _identity),
     "address-collision": (("guest_bar", "host_bar", "address"), _collision),
     "indexed-registers": (_INDEXED, _indexed),
+    "unassigned-access": (("first_address", "last_address", "count", "provenance"), _unassigned),
 }

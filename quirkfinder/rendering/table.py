@@ -14,7 +14,7 @@ from rich.text import Text
 
 from quirkfinder.findings.document import Findings
 from quirkfinder.rendering import safe
-from quirkfinder.rendering.view import DeviceView, FindingView, Quoted, View, view
+from quirkfinder.rendering.view import NO_DOORS, STRAYS, DeviceView, FindingView, Quoted, View, listing, view
 
 _VERDICT_STYLES = {"confirmed": "bold red", "likely": "yellow", "benign": "green"}
 _NARROWEST = 40
@@ -64,8 +64,11 @@ def _report(v: View, version: str, ascii_only: bool) -> list[RenderableType]:
         parts += _section("Works only by accident, and breaks elsewhere")
         parts += [part for finding in v.accidents for part in _finding(finding)]
     if v.benign:
-        parts += _section("Looks like a back door and is not")
-        parts += [_item(f"[{f.number}]", f"{f.claim} ({f.why})" if f.why else f.claim) for f in v.benign]
+        parts += _section(NO_DOORS)
+        parts += _listing(v.benign)
+    if v.strays:
+        parts += _section(STRAYS)
+        parts += _listing(v.strays)
     parts += _blind_spots(v)
     return parts
 
@@ -83,6 +86,12 @@ def _blind_spots(v: View) -> list[RenderableType]:
         parts += _section(f"Lines that were not recognised: {v.unrecognised}")
         parts += [_quoted(line) for line in v.unrecognised_lines]
     return parts
+
+
+def _listing(findings: tuple[FindingView, ...]) -> list[RenderableType]:
+    shown, rest = listing(findings)
+    parts = [_item(f"[{f.number}]", f"{f.claim} ({f.why})" if f.why else f.claim) for f in shown]
+    return [*parts, _item("", rest)] if rest else parts
 
 
 def _section(title: str) -> list[RenderableType]:

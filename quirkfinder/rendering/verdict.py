@@ -9,6 +9,8 @@ from quirkfinder.rendering import words
 
 #: How the commands in advice name the document that the reader will have saved.
 SAVED = "findings.json"
+#: kinds that `emit` makes quirks of
+_WRITABLE = ("window", "config-mirror", "address-leak", "address-sink")
 _PLAIN_ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:+/-]*")
 
 
@@ -27,6 +29,7 @@ def verdict(document: Findings) -> list[str]:
     sentences += _handled(claims)
     sentences += _leaks(claims)
     sentences += _consequences(claims)
+    sentences += _unexplained(document)
     sentences += _accidents(claims)
     sentences += _sinks(claims)
     sentences += _quirks(claims)
@@ -36,17 +39,11 @@ def verdict(document: Findings) -> list[str]:
 def advice(document: Findings) -> list[Advice]:
     """What to do, in order; never empty."""
     claims = [f for f in document.findings if f.verdict != "benign"]
-    doors = [f for f in claims if f.kind in words.BACK_DOORS]
+    doors = [f for f in claims if words.is_back_door(f)]
     steps: list[Advice] = []
     if document.capture and not doors:
         steps.append(Advice("Record again with the remedies for what this capture cannot show, then analyse that."))
-    if any(f.needs_quirk and f.verdict == "confirmed" for f in claims):
-        steps.append(
-            Advice(
-                f"Write the quirk, from the findings saved with --format json -o {SAVED}, for the QEMU that you build:",
-                f"quirkfinder emit {SAVED} --target qemu-11.1 -o quirk/",
-            )
-        )
+    steps += _writing(claims)
     likely = [f for f in claims if f.verdict == "likely" and not words.is_handled(f)]
     if likely:
         # An id may be from anywhere, and commands get pasted into shells.
@@ -71,9 +68,34 @@ def advice(document: Findings) -> list[Advice]:
     return steps or [Advice("Nothing: as far as this capture shows, the card needs no quirk.")]
 
 
+def _writing(claims: list[Finding]) -> list[Advice]:
+    """To write a quirk, and that QEMU may have it."""
+    steps: list[Advice] = []
+    needing = [f for f in claims if f.needs_quirk and f.verdict == "confirmed" and f.kind in _WRITABLE]
+    if needing:
+        steps.append(
+            Advice(
+                f"Write the quirk, from the findings saved with --format json -o {SAVED}, for the QEMU that you build:",
+                f"quirkfinder emit {SAVED} --target qemu-11.1 -o quirk/",
+            )
+        )
+    idle = [f for f in needing if words.has_idle_quirk(f)]
+    if idle:
+        names = list(dict.fromkeys(words.plain((f.known_quirk or {}).get("id")) for f in idle))
+        steps.append(
+            Advice(
+                f"Before that, mind that QEMU has {words.listed(names)} already, which "
+                f"{'was' if len(names) == 1 else 'were'} not at work in this run: below stands why."
+            )
+        )
+    return steps
+
+
 def _doors(claims: list[Finding], document: Findings) -> str:
-    doors = [f for f in claims if f.kind in words.BACK_DOORS]
+    doors = [f for f in claims if words.is_back_door(f)]
     if not doors:
+        if any(f.kind == "host-address-access" for f in claims):
+            return "The guest knew host addresses, but the door through which it learnt them was not found."
         found = "No back door was found"
         gaps = words.count(len(document.capture), "blind spot")
         return f"{found}, but the capture has {gaps}: that proves little." if document.capture else f"{found}."
@@ -90,7 +112,7 @@ def _handled(claims: list[Finding]) -> list[str]:
     handled = [f for f in claims if words.is_handled(f)]
     if not handled:
         return []
-    doors = sum(f.kind in words.BACK_DOORS for f in claims)
+    doors = sum(words.is_back_door(f) for f in claims)
     which = "One of them is" if len(handled) == 1 else f"{len(handled)} of them are"
     if len(handled) == doors:
         which = {1: "It is", 2: "Both are"}.get(doors, "All of them are")
@@ -105,7 +127,7 @@ def _leaks(claims: list[Finding]) -> list[str]:
         return []
     told = [bar for f in leaks for bar in words.told_bars(f)]
     of = f" of {words.bars(told)}" if told and all(words.told_bars(f) for f in leaks) else ""
-    doors = sum(f.kind in words.BACK_DOORS for f in claims)
+    doors = sum(words.is_back_door(f) for f in claims)
     if len(leaks) == 1:
         return [f"{'It' if doors == 1 else 'One of them'} hands the guest host addresses{of}."]
     return [f"{'All' if len(leaks) == doors else len(leaks)} of them hand the guest host addresses{of}."]
@@ -122,14 +144,22 @@ def _consequences(claims: list[Finding]) -> list[str]:
         sentences.append(
             f"The guest {then}used host addresses of {where}: {missed} that missed what they were meant for."
         )
-    unexplained = [f for f in claims if f.kind == "unassigned-access"]
-    if unexplained:
-        lines = sum(f.evidence_count for f in unexplained)
-        sentences.append(
-            f"{words.count(lines, 'access', 'accesses')} went to addresses where the guest has nothing, "
-            "and no finding explains them."
-        )
     return sentences
+
+
+def _unexplained(document: Findings) -> list[str]:
+    """Accesses to nothing that may be uses of host addresses: a register told them, and the host's are not known."""
+    unknown = {d.name for d in document.devices if any(b.host is None and b.size for b in d.bars)}
+    strays = [f for f in document.findings if f.kind == "unassigned-access"]
+    told = [f for f in strays if f.verdict != "benign" or (words.was_told(f) and f.device in unknown)]
+    lines = sum(map(words.accesses, told))
+    if not told:
+        return []
+    missed = words.count(lines, "access", "accesses")
+    if all(f.verdict != "benign" for f in told):
+        return [f"{missed} went to addresses where the guest has nothing, and no finding explains them."]
+    unsure = "whether these are host addresses cannot be said, because not all of the host's are known."
+    return [f"{missed} followed what a register had told and reached nothing: {unsure}"]
 
 
 def _accidents(claims: list[Finding]) -> list[str]:
@@ -166,6 +196,8 @@ def _quirks(claims: list[Finding]) -> list[str]:
     needed = [f for f in claims if f.needs_quirk]
     if not needed:
         return []
+    if all(f.kind == "host-address-access" for f in needed):
+        return ["What told the addresses needs a quirk, once it is found."]
     verb = "needs" if len(needed) == 1 else "need"
     return [f"{words.count(len(needed), 'finding')} {verb} a quirk."]
 

@@ -12,6 +12,9 @@ from quirkfinder.rendering.known import known_quirk, trap_cost
 from quirkfinder.rendering.model import model
 from quirkfinder.rendering.verdict import Advice, advice, verdict
 
+#: Headings of what is listed without being a claim.
+NO_DOORS = "Looks like a back door and is not"
+STRAYS = "Went to nothing, and is no claim"
 _VERDICTS = ("confirmed", "likely", "benign")
 
 
@@ -72,6 +75,7 @@ class View:
     claims: tuple[FindingView, ...]
     accidents: tuple[FindingView, ...]
     benign: tuple[FindingView, ...]
+    strays: tuple[FindingView, ...]
     capture: tuple[tuple[str, str], ...]
     contradictions: tuple[str, ...]
     unrecognised: int
@@ -91,7 +95,8 @@ def view(document: Findings, lines: int = 4) -> View:
         devices=tuple(device_view(device) for device in document.devices),
         claims=tuple(v for v in real if v.finding.kind not in words.ACCIDENTS),
         accidents=tuple(v for v in real if v.finding.kind in words.ACCIDENTS),
-        benign=tuple(v for v in views if v.finding.verdict == "benign"),
+        benign=tuple(v for v in views if v.finding.verdict == "benign" and not _is_stray(v.finding)),
+        strays=tuple(v for v in views if v.finding.verdict == "benign" and _is_stray(v.finding)),
         capture=tuple((c.problem, c.remedy) for c in document.capture),
         contradictions=tuple(f"{d.name}: {text}" for d in document.devices for text in d.contradictions),
         unrecognised=sum(record.unrecognised for record in document.inputs),
@@ -99,11 +104,29 @@ def view(document: Findings, lines: int = 4) -> View:
     )
 
 
+def _is_stray(finding: Finding) -> bool:
+    return finding.kind == "unassigned-access"
+
+
+def listing(views: tuple[FindingView, ...], most: int = 4) -> tuple[list[FindingView], str]:
+    """The first of each kind, and a sentence for the rest of them; empty where there is no rest."""
+    shown = [v for n, v in enumerate(views) if sum(o.finding.kind == v.finding.kind for o in views[:n]) < most]
+    rest = len(views) - len(shown)
+    return shown, f"And {rest} more of the same kind." if rest else ""
+
+
 def ordered(document: Findings) -> list[Finding]:
     """The findings in reading order: what needs a quirk first, then the surer; accidents and the benign last."""
     return sorted(
         document.findings,
-        key=lambda f: (f.verdict == "benign", f.kind in words.ACCIDENTS, not f.needs_quirk, _VERDICTS.index(f.verdict)),
+        key=lambda f: (
+            f.verdict == "benign",
+            -1 if not _is_stray(f) else not words.was_told(f),
+            -words.accesses(f) if _is_stray(f) else 0,
+            f.kind in words.ACCIDENTS,
+            not f.needs_quirk,
+            _VERDICTS.index(f.verdict),
+        ),
     )
 
 

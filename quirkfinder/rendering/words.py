@@ -12,7 +12,7 @@ from quirkfinder.findings.document import BarRecord, Finding
 KIND_TITLES = {
     "window": "address/data window",
     "config-mirror": "mirror of config space",
-    "bar-alias": "one BAR inside another",
+    "bar-alias": "one range in two places",
     "paged-window": "paged window",
     "address-leak": "register that tells a host address",
     "address-sink": "register that takes a guest address",
@@ -30,7 +30,6 @@ HARMLESS = ("indexed-registers", "unassigned-access")
 _UNITS = ((1 << 40, "TiB"), (1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB"))
 _SHOWN = 120  # characters of a value of unknown shape
 _WORD = re.compile(r"[a-z]+(?=[ ,.]|$)")
-CONFIG_BARS = range(0x10, 0x28)  # PCI 3.0 section 6.1: base address registers of a type 0 header
 
 
 def count(number: int, one: str, many: str | None = None) -> str:
@@ -126,7 +125,7 @@ def likelihood(finding: Finding) -> str:
     lines = f"{count(finding.evidence_count, 'line')} of evidence, confidence {finding.confidence:.2f}"
     return {
         "confirmed": f"confirmed: values in the trace prove it ({lines})",
-        "likely": f"likely: the structure fits and no value speaks against it ({lines})",
+        "likely": f"likely: what was seen fits and does not prove it ({lines})",
         "benign": f"benign: it looks like a back door and is not ({lines})",
     }[finding.verdict]
 
@@ -157,27 +156,41 @@ def overlap(guest: BarRecord, host: BarRecord) -> bool:
     return guest.guest < host.host + host.size and host.host < guest.guest + guest.size
 
 
-def tells_host_addresses(finding: Finding) -> bool:
-    """Does the guest read a BAR's host address through this back door?
+def is_back_door(finding: Finding) -> bool:
+    """A way past what QEMU emulates; two ranges of one BAR that are the same memory lead nowhere else."""
+    same = finding.kind == "bar-alias" and finding.parameters.get("region") == finding.parameters.get("target_region")
+    return finding.kind in BACK_DOORS and not (same and not finding.needs_quirk)
 
-    `parameters.leaks` says so where it is there; config space shows the addresses at 0x10 to 0x27 otherwise.
-    """
-    parameters = finding.parameters
+
+def tells_host_addresses(finding: Finding) -> bool:
+    """Did the guest read a BAR's host address through this back door? What it could have read does not count."""
     if finding.kind not in BACK_DOORS:
         return False
-    if "leaks" in parameters:
-        return bool(objects(parameters["leaks"]))
-    if finding.kind == "config-mirror" and parameters.get("function") is None:
-        first, length = number(parameters.get("config_offset")), number(parameters.get("size"))
-        return first is not None and length is not None and first < CONFIG_BARS.stop and first + length > 0x10
-    if finding.kind == "window":
-        return any(target.get("space") == "config" for target in objects(parameters.get("targets")))
+    if "leaks" in finding.parameters:
+        return bool(objects(finding.parameters["leaks"]))
     return finding.kind == "address-leak"
 
 
 def is_handled(finding: Finding) -> bool:
     """Did a quirk of QEMU's answer in the card's place, so that nothing is left to be mended?"""
     return (finding.known_quirk or {}).get("handled") is True and not finding.needs_quirk
+
+
+def has_idle_quirk(finding: Finding) -> bool:
+    """Has QEMU a quirk for all of it that did not work in this run?"""
+    known = finding.known_quirk or {}
+    return known.get("active") is False and known.get("covers") == "all" and known.get("qemu_from") is not None
+
+
+def was_told(finding: Finding) -> bool:
+    """Did a register return the address, or its page, before the guest used it?"""
+    source = finding.parameters.get("provenance")
+    return isinstance(source, dict) and source.get("written") is False
+
+
+def accesses(finding: Finding) -> int:
+    """How many accesses a finding is about."""
+    return number(finding.parameters.get("count")) or finding.evidence_count
 
 
 def told_bars(finding: Finding) -> list[object]:

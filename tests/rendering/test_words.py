@@ -83,7 +83,7 @@ def finding(kind: str, **parameters: object) -> Finding:
         (
             "window",
             {"targets": [{"match": "0x1", "mask": "0xfe", "base": "0x200", "space": "bar0", "scale": 4}]},
-            "an address value v with (v & ~0xfe) == 0x1 reaches BAR0 at 0x200 + (4 * (v & 0xfe))",
+            "address values 0x1 to 0xff (match 0x1, mask 0xfe) reach BAR0 at 0x200 to 0x5f8, 4 bytes a step",
         ),
         ("window", {"region": "bar1", "enable": [{"offset": "0x4", "value": "0x1", "mask": "0xf"}]}, "open only while"),
         ("window", {"increment": 4}, "every access to the data register moves the address on by 4"),

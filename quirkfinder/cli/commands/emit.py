@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 TARGETS = ("definition", "qemu-7.2", "qemu-10.0", "qemu-11.1", "vectors")
 
 
+_WHAT_NEXT = "`quirkfinder explain` says what a finding needs"
+
+
 def add(commands: Commands) -> None:
     parser = commands.add(
         "emit",
@@ -48,10 +51,28 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
     for path in written:
         terminal.say(f"written: {path}")
     if not written:
-        raise NoUsableInput("nothing here can be written as a quirk", "`quirkfinder explain` says what a finding needs")
+        raise NoUsableInput(f"nothing here can be written as a quirk: {_why_nothing(documents)}", _WHAT_NEXT)
     if failures:
         raise PartialFailure("some documents could not be read; the others were used", "", failures)
     return 0
+
+
+def _why_nothing(documents: "Sequence[QuirkDefinition | Findings]") -> str:
+    """Why the findings of the documents gave no quirk."""
+    from quirkfinder.definition.assembly import assemble
+    from quirkfinder.findings.document import Findings
+
+    found = [document for document in documents if isinstance(document, Findings)]
+    left_out = [item for document in found for item in assemble(document).left_out]
+    if left_out:
+        more = f", and {len(left_out) - 1} more, above" if len(left_out) > 1 else ""
+        return f"{left_out[0].finding}: {left_out[0].reason}{more}"
+    findings = [finding for document in found for finding in document.findings]
+    if not findings:
+        return "there is no finding"
+    if not any(finding.needs_quirk for finding in findings):
+        return f"none of the {len(findings)} findings needs one" if len(findings) > 1 else "the finding needs none"
+    return "what needs a quirk is no window, mirror, leak or sink"
 
 
 def _say_what_was_left_out(documents: "Sequence[QuirkDefinition | Findings]", terminal: Terminal) -> None:

@@ -66,7 +66,7 @@ def _addresses_told(scene: Scene, window: Window) -> str:
     read = np.unique(data.value[data.size == _DWORD]) & ~np.uint64(15)
     told = [b.index for b in scene.card.bars if b.host and b.kind != "io" and np.uint64(b.host & _LOWER) in read]
     if not told:
-        return "no host address comes through it"
+        return "no host address came through it"
     return f"the host address of {bar_words(told)} was read through it as well, from where is not proven"
 
 

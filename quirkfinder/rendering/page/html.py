@@ -16,7 +16,7 @@ from quirkfinder.rendering.page.maps import maps
 from quirkfinder.rendering.page.timeline import Drawn, timelines
 from quirkfinder.rendering.page.window import window_diagram
 from quirkfinder.rendering.safe import shorten
-from quirkfinder.rendering.view import DeviceView, FindingView, View, view
+from quirkfinder.rendering.view import NO_DOORS, STRAYS, DeviceView, FindingView, View, view
 
 if TYPE_CHECKING:
     from quirkfinder.corpus import Joined
@@ -77,7 +77,8 @@ def _report(document: Findings, most: int, lines: int, name: str) -> Report:
     for title, group in (
         ("Findings", arranged.claims),
         ("Works only by accident, and breaks elsewhere", arranged.accidents),
-        ("Looks like a back door and is not", arranged.benign),
+        (NO_DOORS, arranged.benign),
+        (STRAYS, arranged.strays),
     ):
         if group or title == "Findings":
             sections.append((title, list(group[:room])))
