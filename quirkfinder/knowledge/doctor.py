@@ -281,7 +281,7 @@ def _unreadable(log: Log) -> Iterator[CaptureProblem]:
 def _host_inventory(log: Log) -> Iterator[CaptureProblem]:
     missing = [c.name for c in log.machine.cards if not any(b.host is not None for b in c.bars)]
     if missing:
-        given = f"the {_given(log.reading.host)} given does not show this card: " if log.reading.host else ""
+        given = f"{_given(log.reading.host)} without this card: " if log.reading.host else ""
         yield CaptureProblem(
             f"{', '.join(missing)}: the host's BAR addresses are not known: leaks and 1:1 placements cannot be told",
             f"{given}add the host's inventory of the same boot: {_INVENTORY}",
@@ -290,7 +290,7 @@ def _host_inventory(log: Log) -> Iterator[CaptureProblem]:
 
 def _guest_inventory(log: Log) -> Iterator[CaptureProblem]:
     missing = [c.name for c in log.machine.cards if c.bars and not any(_placed(b) for b in c.bars)]
-    which = f"the {_given(log.reading.guest)} given says nothing of them: take" if log.reading.guest else "add"
+    which = f"{_given(log.reading.guest)} without them: take" if log.reading.guest else "add"
     if missing:
         yield CaptureProblem(
             f"{', '.join(missing)}: the guest's BAR addresses are not known",
@@ -299,7 +299,7 @@ def _guest_inventory(log: Log) -> Iterator[CaptureProblem]:
 
 
 def _given(inventories: int) -> str:
-    return "inventory" if inventories == 1 else f"{inventories} inventories"
+    return "an inventory was given" if inventories == 1 else f"{inventories} inventories were given"
 
 
 def _placed(bar: Bar) -> bool:

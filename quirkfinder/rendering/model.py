@@ -42,7 +42,7 @@ def _indexed(p: Parameters) -> list[str]:
     region = p.get("region")
     sentences = [f"address register: {_register(region, p.get('address'))}"]
     if "address_high" in p:
-        sentences = [f"{sentences[0]} with its upper half, which lies at {_register(region, p['address_high'])}"]
+        sentences = [f"{sentences[0]}, the upper half of it at {_register(region, p['address_high'])}"]
     return [*sentences, f"data register: {_register(p.get('data_region', region), p.get('data'))}"]
 
 

@@ -217,7 +217,7 @@ def _bar_view(bar: BarRecord, others: tuple[BarRecord, ...]) -> BarView:
         kind=kinds.get(bar.kind, "unknown"),
         size=words.size(bar.size),
         host=words.address(bar.host),
-        guest=words.address(bar.guest, "not placed"),
+        guest=words.address(bar.guest, "not seen"),
         note=words.bar_note(bar, others),
     )
 

@@ -133,7 +133,7 @@ def likelihood(finding: Finding) -> str:
 def bar_note(record: BarRecord, others: tuple[BarRecord, ...]) -> str:
     """What stands out about a BAR's two addresses: `1:1`, or that the guest placed it over another's host address."""
     if record.guest is None:
-        return "not placed by the guest" if record.host is not None else ""
+        return "no guest address was seen" if record.host is not None else ""
     if record.host == record.guest:
         return "1:1 (same address on host and guest)"
     notes = [

@@ -40,8 +40,23 @@ def test_a_finding_that_became_no_quirk_is_named(tmp_path: Path, capsys: Capture
 
 def test_a_document_without_anything_to_write(tmp_path: Path, capsys: Captured) -> None:
     assert main(["emit", str(DATA / "nothing.json"), "--target", "definition", "-o", str(tmp_path / "out")]) == 3
-    assert "nothing here can be written as a quirk" in capsys.readouterr().err
+    assert "nothing here can be written as a quirk: there is no finding" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
+
+
+def test_why_nothing_can_be_written_is_said(tmp_path: Path, capsys: Captured) -> None:
+    data = example()
+    data["findings"] = data["findings"][:1]
+    for target in data["findings"][0]["parameters"]["targets"]:
+        target["space"] = "unknown"
+    findings = tmp_path / "findings.json"
+    findings.write_text(json.dumps(data))
+    assert main(["emit", str(findings), "--target", "definition", "-o", str(tmp_path / "out")]) == 3
+    assert "nothing here can be written as a quirk: window/1002:6779" in capsys.readouterr().err
+    data["findings"][0]["needs_quirk"] = False
+    findings.write_text(json.dumps(data))
+    main(["emit", str(findings), "--target", "definition", "-o", str(tmp_path / "out")])
+    assert "the finding needs none" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

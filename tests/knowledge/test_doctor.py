@@ -283,3 +283,11 @@ def test_recorded_runs_with_mapped_bars(bundle: str, device: str, bars: tuple[in
     problems = found(events(text), subject, texts=((folder / "command.txt").read_text(),))
     assert remedy(problems, words) == "x-no-mmap=on on the device"
     assert remedy(problems, "unassigned memory") is None
+
+
+def test_what_was_given_is_not_asked_for_again() -> None:
+    nowhere = replace(card(), bars=tuple(replace(bar, guest=None, host=None) for bar in RADEON_BARS))
+    problems = found(ALL_GOOD[0], nowhere, guest=2, host=1)
+    assert str(remedy(problems, "the guest's BAR")).startswith("2 inventories were given without them: take")
+    assert str(remedy(problems, "the host's BAR")).startswith("an inventory was given without this card: add")
+    assert str(remedy(found(ALL_GOOD[0], nowhere), "the guest's BAR")).startswith("add the monitor's")

@@ -62,7 +62,7 @@ def bar(index: int, host: int | None, guest: int | None, kind: str = "memory32")
         (bar(0, 0x1000, 0x1000), (), "1:1 (same address on host and guest)"),
         (bar(0, 0x1000, 0x2000), (), ""),
         (bar(0, None, 0x2000), (), "host address not known"),
-        (bar(0, 0x1000, None), (), "not placed by the guest"),
+        (bar(0, 0x1000, None), (), "no guest address was seen"),
         (bar(0, 0x1000, 0x5800), (bar(2, 0x5000, 0x9000),), "guest address lies where BAR2 is on the host"),
         (bar(0, 0x1000, 0x6000), (bar(2, 0x5000, 0x9000),), ""),
         (bar(0, 0x1000, 0x5000, "io"), (bar(2, 0x5000, 0x9000),), ""),
@@ -85,6 +85,46 @@ def finding(kind: str, **parameters: object) -> Finding:
             {"targets": [{"match": "0x1", "mask": "0xfe", "base": "0x200", "space": "bar0", "scale": 4}]},
             "address values 0x1 to 0xff (match 0x1, mask 0xfe) reach BAR0 at 0x200 to 0x5f8, 4 bytes a step",
         ),
+        (
+            "window",
+            {"targets": [{"match": "0x30000000", "mask": "0xcfffffff", "base": "0x0", "space": "config"}]},
+            "v & 0x30000000 equal to 0x30000000 (match 0x30000000, mask 0xcfffffff) reach config space at v & 0xcf",
+        ),
+        (
+            "window",
+            {"targets": [{"match": "0x20", "mask": "0x0", "base": "0xa9", "space": "bar4"}]},
+            "the address value 0x20 reaches BAR4 at 0xa9",
+        ),
+        ("window", {"increment": 4, "increment_on": "write"}, "every write to the data register moves the address"),
+        (
+            "window",
+            {"region": "bar0", "address": {"offset": "0x10", "size": 2}, "address_high": {"offset": "0x11", "size": 1}},
+            "address register: bar0+0x10, 2 bytes, the upper half of it at bar0+0x11, 1 byte",
+        ),
+        (
+            "window",
+            {
+                "handshake": [
+                    {"access": "read", "register": "address", "role": "status"}
+                    | {"value": "0x80", "mask": "0x80", "for": "read"}
+                ]
+            },
+            "step 1: for a read, read the address register until it says done: 0x80 in the bits 0x80",
+        ),
+        (
+            "address-sink",
+            {"region": "bar0", "what": "msi-address", "sites": ["0x1"], "address": "0xfee00000", "data_distance": 0},
+            "the guest writes its MSI message address, 0xfee00000, to BAR0 at 0x1",
+        ),
+        (
+            "host-address-access",
+            {
+                "provenance": {"place": "bar0+0x34", "written": False, "value": "0xd0041c00", "shift": 0}
+                | {"base": "0xd0041c00", "distance": "0x10", "address": "0xd0041c10"}
+            },
+            "before, bar0+0x34 had returned 0xd0041c00: the access is to 0xd0041c10, 0x10 behind it",
+        ),
+        ("unassigned-access", {"first_address": "0x1", "last_address": "0x1", "count": 1}, "1 access to 0x1, where"),
         ("window", {"region": "bar1", "enable": [{"offset": "0x4", "value": "0x1", "mask": "0xf"}]}, "open only while"),
         ("window", {"increment": 4}, "every access to the data register moves the address on by 4"),
         ("window", {"handshake": [{"write": "bar2"}]}, "step 1: write bar2"),
@@ -237,6 +277,40 @@ def test_the_verdict_counts_and_names() -> None:
 def test_one_leaking_register_is_named_with_its_bar() -> None:
     sentences = verdict(Findings.from_dict(without("window", "config-mirror")))
     assert sentences[:2] == ["1 back door, 1 likely.", "It hands the guest host addresses of BAR4."]
+
+
+def test_a_use_of_an_address_that_nothing_told_is_no_clean_bill() -> None:
+    sentences = verdict(Findings.from_dict(without("window", "config-mirror", "address-leak")))
+    assert "No back door was found" not in " ".join(sentences)
+    assert sentences[0].endswith("the door through which it learnt them was not found.")
+    assert sentences[-1] == "What told the addresses needs a quirk, once it is found."
+
+
+def test_a_door_through_which_no_address_was_read_hands_out_none() -> None:
+    data = example()
+    data["findings"] = [f for f in data["findings"] if f["kind"] in ("window", "config-mirror")]
+    for finding in data["findings"]:
+        finding["parameters"].pop("leaks", None)
+    assert "hand" not in " ".join(verdict(Findings.from_dict(data)))
+
+
+def test_one_range_of_a_bar_in_two_places_is_no_back_door() -> None:
+    data = example()
+    alias = {"region": "bar0", "offset": "0x0", "size": "0x10", "target_region": "bar0", "target_offset": "0x100"}
+    data["findings"] = [data["findings"][0] | {"kind": "bar-alias", "parameters": alias, "needs_quirk": False}]
+    assert verdict(Findings.from_dict(data))[0].startswith("No back door was found")
+
+
+def test_accesses_that_follow_a_register_are_not_settled_without_the_hosts_addresses() -> None:
+    data = example("nothing")
+    told = {"place": "bar0+0x34", "written": False, "value": "0x1", "base": "0x1", "address": "0x1"}
+    data["inputs"], data["devices"] = example()["inputs"], example()["devices"]
+    for record in data["devices"][0]["bars"]:
+        record["host"] = None
+    stray = {"kind": "unassigned-access", "verdict": "benign", "needs_quirk": False}
+    parameters = {"first_address": "0x1", "last_address": "0x1", "count": 3, "provenance": told}
+    data["findings"] = [example()["findings"][0] | stray | {"parameters": parameters}]
+    assert "3 accesses followed what a register had told" in " ".join(verdict(Findings.from_dict(data)))
 
 
 def test_an_empty_verdict_admits_what_the_capture_cannot_show() -> None:
