@@ -153,6 +153,13 @@ def answering_names(events: pl.DataFrame) -> pl.Series:
     return placed.scatter(pl.Series(raws), names.gather(pl.Series(quirks)).fill_null("fake latch"))
 
 
+def answers_of(events: pl.DataFrame) -> dict[Position, Position]:
+    """Where a read that a quirk answered stands in the log, and the quirk's line that says what the guest got."""
+    quirks, raws = _answers(events)
+    raw, quirk = (events.select("input", "line")[rows.tolist()].rows() for rows in (raws, quirks))
+    return {Position(*a): Position(*b) for a, b in zip(raw, quirk, strict=True)}
+
+
 def quirk_config_rows(events: pl.DataFrame) -> pl.Series:
     """True for each config access that a quirk made on the guest's behalf: a boolean series named `internal`.
 

@@ -13,9 +13,10 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from quirkfinder.card.model import Position
 from quirkfinder.events import VGA
-from quirkfinder.findings.document import Finding
-from quirkfinder.knowledge.activity import answering_names
+from quirkfinder.findings.document import Evidence, Finding
+from quirkfinder.knowledge.activity import answering_names, answers_of
 from quirkfinder.knowledge.catalogue import name_key
 from quirkfinder.knowledge.catalogue_file import catalogue
 from quirkfinder.knowledge.matching import coverage, number
@@ -24,6 +25,7 @@ from quirkfinder.knowledge.versions import Version, VersionRange
 _LINES = ("quirk_probe", "quirk_read", "quirk_write", "quirk_latch", "quirk_state")
 _READ = ("window", "config-mirror", "address-leak")  # kinds that are read through
 _FLAGS = 0xF  # type bits of a base address register (PCI 3.0, 6.2.5.1)
+_SHOWN = 4  # lines of evidence among which answers are put
 Mask = NDArray[np.bool_]
 
 
@@ -50,6 +52,9 @@ def settle(
     seen = dict(zip(claims, _seen(list(claims.values()), events), strict=True))
     releases = VersionRange.of(version)
     settled = [_settled(f, seen[at], releases) if at in claims else f for at, f in enumerate(given)]
+    if any(one.names for one in seen.values()):
+        answers = answers_of(events)
+        settled = [_with_answers(f, answers) if f is not given[at] else f for at, f in enumerate(settled)]
     left = {f.id: {leak["bar"] for leak in f.parameters["leaks"]} for f in settled if "leaks" in f.parameters}
     return tuple(_unlearnt(finding, left) for finding in settled)
 
@@ -71,6 +76,18 @@ def _settled(finding: Finding, seen: Seen, version: VersionRange) -> Finding:
     if closed:
         return _handled(finding, known)
     return _partly(finding, known, rest) if len(rest) < len(leaks) else replace(finding, known_quirk=known)
+
+
+def _with_answers(finding: Finding, answers: Mapping[Position, Position]) -> Finding:
+    """The evidence with what the guest got instead behind the first reads that a quirk answered."""
+    evidence: list[Evidence] = []
+    for line in finding.evidence:
+        evidence.append(line)
+        answer = answers.get(Position(line.input, line.line))
+        if answer is not None and len(evidence) <= _SHOWN:
+            evidence.append(Evidence(answer.input, answer.line, "what the guest got instead"))
+    added = len(evidence) - len(finding.evidence)
+    return replace(finding, evidence=tuple(evidence), evidence_count=finding.evidence_count + added)
 
 
 def _handled(finding: Finding, known: dict[str, Any]) -> Finding:

@@ -63,6 +63,8 @@ class Answers:
 def with_answered(scene: Scene, doors: Sequence[Finding]) -> list[Finding]:
     """The doors, and those that only the lines of QEMU's own quirks tell; a known window may gain a target."""
     found = list(doors)
+    if not (scene.events["event"] == "quirk_read").any():
+        return found
     answers = _answers(scene)
     for region in np.unique(answers.region).tolist():
         here = answers.take(answers.region == region)
