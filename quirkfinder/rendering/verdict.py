@@ -129,7 +129,8 @@ def _leaks(claims: list[Finding]) -> list[str]:
     of = f" of {words.bars(told)}" if told and all(words.told_bars(f) for f in leaks) else ""
     doors = sum(words.is_back_door(f) for f in claims)
     if len(leaks) == 1:
-        return [f"{'It' if doors == 1 else 'One of them'} hands the guest host addresses{of}."]
+        which = "It" if doors == 1 else "Another" if any(map(words.is_handled, claims)) else "One of them"
+        return [f"{which} hands the guest host addresses{of}."]
     return [f"{'All' if len(leaks) == doors else len(leaks)} of them hand the guest host addresses{of}."]
 
 
