@@ -17,6 +17,7 @@ from quirkfinder.miners.registers import Registers
 _MOST_BANKS = 64
 _SMALLEST_BLOCK = 0x100  # bytes; no smaller part of a region is looked at on its own
 _LARGEST_APERTURE = 24  # 2**24 bytes
+_SHARE = 16  # an aperture holds at least one of so many values that two regions have in common
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,7 @@ class Search:
     target: int
     size: int
     banks: tuple[int, ...]  # places
+    least: int  # distinct values that an aperture shows
 
 
 def paged_windows(registers: Registers, joined: Joined, region: int, target: int, size: int) -> list[PagedWindow]:
@@ -58,14 +60,15 @@ def paged_windows(registers: Registers, joined: Joined, region: int, target: int
     rows = distinct(accesses.place[joined.here], accesses.place[joined.there], accesses.value[joined.here])
     joined = joined.take(rows)
     banks = _bank_registers(registers, joined, region)
-    return list(_in_block(Search(registers, region, target, size, banks), joined)) if banks else []
+    least = max(LEAST_VALUES, len(np.unique(accesses.value[joined.here])) // _SHARE)
+    return list(_in_block(Search(registers, region, target, size, banks, least), joined)) if banks else []
 
 
 def _in_block(search: Search, joined: Joined) -> Iterator[PagedWindow]:
     """The apertures that the pairs show: one for all of them, or some in each half of the block that they lie in."""
     accesses = search.registers.accesses
     offset, value = accesses.offset[joined.here], accesses.value[joined.here]
-    if len(np.unique(value)) < LEAST_VALUES:
+    if len(np.unique(value)) < search.least:
         return
     if len(np.unique(accesses.offset[joined.there] - offset)) < 2:
         return  # nothing moves
