@@ -64,9 +64,14 @@ def discover_mirrors(scene: Scene) -> list[Mirror]:
     return found
 
 
-def _on_a_page(scene: Scene, reads: Reads, origin: int, hardware: HardwareConfig) -> tuple[Part | None, Bank | None]:
-    """What shows at `origin` while a bank register chooses config space, where other pages show something else."""
-    bank = bank_of(scene.registers, reads.once(), origin, hardware)
+def _on_a_page(
+    scene: Scene, reads: Reads, seen: Reads, origin: int, hardware: HardwareConfig
+) -> tuple[Part | None, Bank | None]:
+    """What shows at `origin` while a bank register chooses config space, where other pages show something else.
+
+    `seen`: every value of `reads` once at every place.
+    """
+    bank = bank_of(scene.registers, seen, origin, hardware)
     if bank is None:
         return None, None
     page = reads.take(bank.chosen(scene.registers, reads.accesses.row)).once()
@@ -98,7 +103,7 @@ def _in_region(
     for origin in origins(seen, hardware):
         part, bank = part_at(scene, seen, seen.offsets(origin), hardware), None
         if part is None:
-            part, bank = _on_a_page(scene, reads, origin, hardware)
+            part, bank = _on_a_page(scene, reads, seen, origin, hardware)
         if part is None:
             continue
         last = min(part.last, bar.size - origin) if bar is not None and bar.size else part.last
