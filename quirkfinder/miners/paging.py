@@ -17,7 +17,7 @@ from quirkfinder.miners.registers import Registers
 _MOST_BANKS = 64
 _SMALLEST_BLOCK = 0x100  # bytes; no smaller part of a region is looked at on its own
 _LARGEST_APERTURE = 24  # 2**24 bytes
-_SHARE = 16  # an aperture holds at least one of so many values that two regions have in common
+_SHARE = 8  # an aperture holds at least one of so many values that two regions have in common
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
-from quirkfinder.miners.accesses import Accesses, Flags, Ints, place_of, region_of
+from quirkfinder.folding.keys import mixed
+from quirkfinder.miners.accesses import Accesses, Flags, Ints, Words, place_of, region_of
 from quirkfinder.miners.agreement import Agreement, agreement, around, written_before
 from quirkfinder.miners.information import informative
 from quirkfinder.miners.registers import Registers
@@ -21,6 +23,7 @@ _MOST_VOTES = 4_000_000
 _LEAST_VALUES = 3  # that must agree
 _USED_OFTEN = 100  # accesses to a data register
 _MANY = 6  # so many that a few places may contradict
+_COMPARED, _SHARE = 16, 8  # so many comparisons, one in so many of which is equal, are worth a closer look
 _STREAMED = 6  # values that must agree where one address serves them all
 
 
@@ -32,6 +35,8 @@ class Memory:
     sizes: Mapping[int, int]  # bytes by region
     voters: Accesses
     echoes: Ints  # rows of reads that return what the guest had written to the same register, whatever the address
+    places: Ints  # places and widths of the voters, as one number each, ascending
+    told: Ints  # the same with their values
 
     @property
     def accesses(self) -> Accesses:
@@ -49,7 +54,18 @@ def direct_memory(registers: Registers, sizes: Mapping[int, int]) -> Memory:
     voters = with_words(accesses.take(region < 6))
     voters = voters.take(np.argsort(voters.value, kind="stable"))
     echoes = accesses.row[written_before(accesses)]
-    return Memory(registers, known, voters, echoes)
+    places = _numbered(voters.place, voters.size)
+    return Memory(registers, known, voters, echoes, np.unique(places), np.unique(_with_values(places, voters.value)))
+
+
+def _numbered(place: Ints, size: NDArray[np.uint8]) -> Ints:
+    return place * 16 + size
+
+
+def _with_values(numbered: Ints, value: Words) -> Ints:
+    """A number for each place, width and value; two that are not the same have the same one hardly ever."""
+    with np.errstate(over="ignore"):
+        return (mixed(value) + numbered.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)).view(np.int64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +140,8 @@ def _of_deltas(
         if len(members) < 2:
             continue
         location = base + located[members]
+        if _hopeless(memory, location, uses.data.take(members)):
+            continue
         direct = memory.accesses.take(memory.registers.at_any(around(location)))
         agreed = agreement(direct, uses.data.take(members), location, join.echo[members])
         supporting = np.isin(uses.data.row[members], agreed.mapped_rows)
@@ -142,6 +160,15 @@ def _of_deltas(
             shapes.append(shape)
             taken |= np.isin(uses.address, uses.address[members[supporting]])  # an address goes to one place
             yield found
+
+
+def _hopeless(memory: Memory, location: Ints, data: Accesses) -> bool:
+    """Is hardly any value that was seen directly, at any time, the one that is said to lie there?  A quick look."""
+    telling = informative(data)
+    where = _numbered(location[telling], data.size[telling])
+    known = _among(where, memory.places)
+    same = _among(_with_values(where[known], data.value[telling][known]), memory.told)
+    return bool(known.sum() >= _COMPARED and same.sum() * _SHARE < known.sum())
 
 
 def _outweighs(agreed: Agreement) -> bool:
