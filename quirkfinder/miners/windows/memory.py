@@ -21,7 +21,6 @@ from quirkfinder.miners.windows.words import halves_of, with_words
 _MOST_PARTNERS = 16
 _MOST_VOTES = 4_000_000
 _LEAST_VALUES = 3  # that must agree
-_USED_OFTEN = 100  # accesses to a data register
 _MANY = 6  # so many that a few places may contradict
 _COMPARED, _SHARE = 16, 8  # so many comparisons, one in so many of which is equal, are worth a closer look
 _STREAMED = 6  # values that must agree where one address serves them all
@@ -75,25 +74,27 @@ class Partners:
     index: Ints
     place: Ints
     echo: Flags  # by use: it returns what the guest wrote there itself
+    telling: Flags  # by use: its value is informative
 
 
 def partners_of(uses: Uses, memory: Memory, own: frozenset[int]) -> Partners | None:
     """Every value seen both through the window and directly, if any; `own`: the registers of the window."""
-    index, place = _equal_values(uses, memory, own)
-    return Partners(index, place, _among(uses.data.row, memory.echoes)) if len(index) else None
+    telling = informative(uses.data)
+    index, place = _equal_values(uses, memory, own, np.flatnonzero(telling))
+    return Partners(index, place, _among(uses.data.row, memory.echoes), telling) if len(index) else None
 
 
 def memory_targets(
     uses: Uses, memory: Memory, reaches: Sequence[Reach], own: frozenset[int], partners: Partners
 ) -> Iterator[Target]:
     """Targets in the BARs; `own`: the window's registers, which it does not reach."""
-    index, echo = partners.index, partners.echo
-    place = partners.place
+    index, place = partners.index, partners.place
     for space in {region_of(p) for p in np.unique(place).tolist()}:
         base = place_of(space, 0)
         votes = (place >= base) & (place < place_of(space + 1, 0))
         if len(np.unique(uses.data.value[index[votes]])) >= 2:
-            yield from _in_space(Join(uses, index[votes], place[votes] - base, echo), memory, space, reaches, own)
+            join = Join(uses, index[votes], place[votes] - base, partners)
+            yield from _in_space(join, memory, space, reaches, own)
 
 
 def _among(values: Ints, held: Ints) -> Flags:
@@ -111,7 +112,7 @@ class Join:
     uses: Uses
     index: Ints
     offset: Ints
-    echo: Flags
+    partners: Partners
 
 
 def _in_space(join: Join, memory: Memory, space: int, reaches: Sequence[Reach], own: frozenset[int]) -> list[Target]:
@@ -119,7 +120,7 @@ def _in_space(join: Join, memory: Memory, space: int, reaches: Sequence[Reach], 
     best: list[Target] = []
     for reach in reaches:
         position = reach.of(join.uses)
-        deltas = _ranked((join.offset - position[join.index]) % MODULUS, values, _least_votes(join.uses))
+        deltas = _ranked((join.offset - position[join.index]) % MODULUS, values, _LEAST_VALUES)
         targets = list(_of_deltas(join, position, deltas, memory, Target(space, reach, 0, join.index, 0.0), own))
         if total(targets, join.uses) > total(best, join.uses) + (8 if best else 0):
             best = targets
@@ -140,10 +141,11 @@ def _of_deltas(
         if len(members) < 2:
             continue
         location = base + located[members]
-        if _hopeless(memory, location, uses.data.take(members)):
+        told = join.partners.telling[members]
+        if _hopeless(memory, location[told], uses.data.take(members[told])):
             continue
         direct = memory.accesses.take(memory.registers.at_any(around(location)))
-        agreed = agreement(direct, uses.data.take(members), location, join.echo[members])
+        agreed = agreement(direct, uses.data.take(members), location, join.partners.echo[members])
         supporting = np.isin(uses.data.row[members], agreed.mapped_rows)
         addresses = len(np.unique(uses.address[members[supporting]]))
         if not (agreed.holds or _outweighs(agreed)) or agreed.values < (_LEAST_VALUES if addresses > 1 else _STREAMED):
@@ -163,11 +165,13 @@ def _of_deltas(
 
 
 def _hopeless(memory: Memory, location: Ints, data: Accesses) -> bool:
-    """Is hardly any value that was seen directly, at any time, the one that is said to lie there?  A quick look."""
-    telling = informative(data)
-    where = _numbered(location[telling], data.size[telling])
+    """Is hardly any value that was seen directly, at any time, the one that is said to lie there?  A quick look.
+
+    `data`: uses with informative values, `location`: the places that they would reach.
+    """
+    where = _numbered(location, data.size)
     known = _among(where, memory.places)
-    same = _among(_with_values(where[known], data.value[telling][known]), memory.told)
+    same = _among(_with_values(where[known], data.value[known]), memory.told)
     return bool(known.sum() >= _COMPARED and same.sum() * _SHARE < known.sum())
 
 
@@ -177,9 +181,8 @@ def _outweighs(agreed: Agreement) -> bool:
     return many and agreed.contradictions * 2 <= agreed.locations and not agreed.refuted
 
 
-def _equal_values(uses: Uses, memory: Memory, own: frozenset[int]) -> tuple[Ints, Ints]:
+def _equal_values(uses: Uses, memory: Memory, own: frozenset[int], telling: Ints) -> tuple[Ints, Ints]:
     """(use, place) for every value seen both through the window and directly, or its words where those were."""
-    telling = np.flatnonzero(informative(uses.data))
     index, place = _voting(telling, uses.data.take(telling), memory, own)
     if not (memory.voters.size == 2).any():
         return index, place
@@ -208,11 +211,6 @@ def _voting(index: Ints, data: Accesses, memory: Memory, own: frozenset[int]) ->
     fits = (memory.voters.size[partner] == data.size[element]) & ~np.isin(place, list(own))
     fits &= place != data.place[element]
     return index[element[fits]], place[fits]
-
-
-def _least_votes(uses: Uses) -> int:
-    """Distinct values that have to vote for a delta: of a pair in much use more may be asked, which is cheaper."""
-    return 2 if len(uses) < _USED_OFTEN else _LEAST_VALUES
 
 
 def _ranked(delta: Ints, value: Ints, least: int) -> list[int]:

@@ -17,7 +17,7 @@ from quirkfinder.miners.windows.uses import Uses
 #: registers this near (bytes) may choose the target
 _NEAR = 256
 _MOST_LOOKED_AT = 32
-_MOST_VALUES = 16  # of a register that chooses
+_MOST_VALUES = 12  # of a register that chooses
 _MOST_REGISTERS = 4
 #: config fields that must agree in the mode of a register that alone reaches something known
 _OPENED_FIELDS = 3
