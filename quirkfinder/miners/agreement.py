@@ -15,6 +15,8 @@ from quirkfinder.miners.accesses import Accesses, Flags, Ints
 from quirkfinder.miners.histories import Units, Verdicts, assembled, judged, units_of
 from quirkfinder.miners.information import information
 
+_MORE_THAN_COPIED = 12  # distinct values
+
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
@@ -38,6 +40,11 @@ class Agreement:
     apart: int = 0  # locations where the two ways never agreed, those that change by themselves included
 
     @property
+    def sure(self) -> bool:
+        """Did something cross, or agree in more than the handful of constants that firmware may have copied?"""
+        return self.crossed > 0 or self.values >= _MORE_THAN_COPIED
+
+    @property
     def copied(self) -> bool:
         """Did the card take over later what was written?  (A window that answers late looks like that as well.)"""
         return self.late >= 2 or self.late * 16 > self.fresh
@@ -51,14 +58,18 @@ class Agreement:
         return (self.stale + 3 * self.kept) * 4 > self.fresh + self.locations // 4
 
     @property
-    def holds(self) -> bool:
+    def fits(self) -> bool:
         """At least two independent values at two locations, and little against it."""
         # zero may be a register that was filled since
         against = self.contradictions + self.empty // 2 + self.wavering
+        return self.values >= 2 and self.locations >= 2 and against * 4 <= self.locations
+
+    @property
+    def holds(self) -> bool:
+        """Does it fit, is it not refuted, and is it more than a choice of what agrees?"""
         # constants that stand in many places agree somewhere, and so does what shows now this and now that
         chosen = not self.crossed and (self.apart > self.locations or self.restless * 2 > self.locations)
-        enough = self.values >= 2 and self.locations >= 2 and against * 4 <= self.locations
-        return enough and not chosen and not self.refuted
+        return self.fits and not chosen and not self.refuted
 
 
 NOTHING = Agreement(0.0, 0, 0, 0, (), np.zeros(0, dtype=np.int64))

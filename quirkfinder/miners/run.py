@@ -114,7 +114,8 @@ def _said(findings: Sequence[Finding]) -> list[Finding]:
 
 
 def _doors(scene: Scene) -> tuple[list[Window], list[Mirror]]:
-    windows, mirrors = discover_windows(scene.registers, scene.card, scene.hardware), discover_mirrors(scene)
+    windows = discover_windows(scene.registers, scene.card, scene.hardware)
+    mirrors = discover_mirrors(scene)
     mirrors += _behind(scene, windows, mirrors)
     own = [m for m in mirrors if m.function is None and m.bank is None]
     return [replace(w, targets=tuple(_unmirrored(w, t, own) for t in w.targets)) for w in windows], mirrors

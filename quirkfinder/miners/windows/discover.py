@@ -27,7 +27,7 @@ _DWORD = 4  # bytes
 def discover_windows(registers: Registers, card: Card, hardware: HardwareConfig) -> list[Window]:
     """All windows of a device, the best proven first; no two share a data register."""
     pairs = list(candidate_pairs(registers.accesses, telling_places(registers.accesses, hardware)))
-    return _windows(spaces_of(registers, card, hardware), pairs)
+    return _unrefuted(_windows(spaces_of(registers, card, hardware), pairs))
 
 
 def discover_config_windows(registers: Registers, card: Card, own: Accesses) -> list[Window]:
@@ -39,7 +39,15 @@ def discover_config_windows(registers: Registers, card: Card, own: Accesses) -> 
     hardware = hardware_config(replace(card, guest_config=EMPTY_CONFIG))
     telling = telling_places(whole.accesses, hardware)
     pairs = [pair for pair in candidate_pairs(own, telling) if pair.near and pair.address != pair.data]
-    return _windows(spaces_of(whole, card, hardware), pairs) if pairs else []
+    return _unrefuted(_windows(spaces_of(whole, card, hardware), pairs)) if pairs else []
+
+
+def _unrefuted(windows: Sequence[Window]) -> list[Window]:
+    """The windows without targets that are copies of what they seemed to reach."""
+    kept = [
+        replace(w, targets=tuple(t for t in w.targets if t.agreed is None or not t.agreed.refuted)) for w in windows
+    ]
+    return [w for w in kept if w.targets]
 
 
 def _windows(spaces: Spaces, pairs: Sequence[Pair]) -> list[Window]:

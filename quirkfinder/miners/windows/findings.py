@@ -26,7 +26,7 @@ def window_finding(scene: Scene, window: Window) -> Finding:
     live = live_bars(window)
     reaches = _reaches(window)
     needs = any(t.space in (CONFIG_SPACE, MSIX_TABLE) for t in window.targets)
-    sure = scene.sure_of(live) or any(t.agreed is not None for t in window.targets)
+    sure = scene.sure_of(live) or any(t.agreed is not None and t.agreed.sure for t in window.targets)
     against = sum(
         len(t.config.against) if t.config else t.agreed.contradictions if t.agreed else 0 for t in window.targets
     )

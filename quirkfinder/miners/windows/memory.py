@@ -87,7 +87,10 @@ def partners_of(uses: Uses, memory: Memory, own: frozenset[int]) -> Partners | N
 def memory_targets(
     uses: Uses, memory: Memory, reaches: Sequence[Reach], own: frozenset[int], partners: Partners
 ) -> Iterator[Target]:
-    """Targets in the BARs; `own`: the window's registers, which it does not reach."""
+    """Targets in the BARs; `own`: the window's registers, which it does not reach.
+
+    Those that a later moment refutes are among them, or a worse reading of the same accesses would take their place.
+    """
     index, place = partners.index, partners.place
     for space in {region_of(p) for p in np.unique(place).tolist()}:
         base = place_of(space, 0)
@@ -148,7 +151,7 @@ def _of_deltas(
         agreed = agreement(direct, uses.data.take(members), location, join.partners.echo[members])
         supporting = np.isin(uses.data.row[members], agreed.mapped_rows)
         addresses = len(np.unique(uses.address[members[supporting]]))
-        if not (agreed.holds or _outweighs(agreed)) or agreed.values < (_LEAST_VALUES if addresses > 1 else _STREAMED):
+        if not (agreed.fits or _outweighs(agreed)) or agreed.values < (_LEAST_VALUES if addresses > 1 else _STREAMED):
             continue
         width = int(uses.data.size[members[supporting]].max())
         shape = shape_of(uses.address[members[supporting]], model.reach.scale, delta, width, size)
@@ -177,8 +180,7 @@ def _hopeless(memory: Memory, location: Ints, data: Accesses) -> bool:
 
 def _outweighs(agreed: Agreement) -> bool:
     """Do many values agree, and twice as many places as contradict?  A lost line shifts what follows it."""
-    many = min(agreed.values, agreed.locations) >= _MANY
-    return many and agreed.contradictions * 2 <= agreed.locations and not agreed.refuted
+    return min(agreed.values, agreed.locations) >= _MANY and agreed.contradictions * 2 <= agreed.locations
 
 
 def _equal_values(uses: Uses, memory: Memory, own: frozenset[int], telling: Ints) -> tuple[Ints, Ints]:
