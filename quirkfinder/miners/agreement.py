@@ -15,7 +15,7 @@ from quirkfinder.miners.accesses import Accesses, Flags, Ints
 from quirkfinder.miners.histories import Units, Verdicts, assembled, judged, units_of
 from quirkfinder.miners.information import information
 
-_MORE_THAN_COPIED = 12  # distinct values
+_MORE_THAN_COPIED = 32  # distinct values
 
 
 @dataclass(frozen=True, slots=True)
