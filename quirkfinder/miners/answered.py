@@ -19,7 +19,7 @@ from quirkfinder.findings import Finding
 from quirkfinder.findings.document import Kind
 from quirkfinder.miners.accesses import Flags, Ints, Words
 from quirkfinder.miners.claims import Scene, claim, hexadecimal
-from quirkfinder.miners.windows.shape import shape_of
+from quirkfinder.miners.windows.shape import MODULUS, shape_of
 
 _KINDS = ("region_read", "region_write", "config_read", "quirk_read")
 _PLAIN, _EXTENDED = 256, 4096
@@ -150,7 +150,7 @@ def _windows(scene: Scene, answers: Answers) -> Iterator[Finding]:
     """Windows: one data register, and one register before it whose value keeps its distance from the config offset."""
     answers = answers.take(answers.address_row >= 0)
     data = answers.offset & ~3
-    delta = (answers.config - (answers.offset & 3) - answers.value.astype(np.int64)) % (1 << 32)
+    delta = (answers.config - (answers.offset & 3) - answers.value.astype(np.int64)) % MODULUS
     keys = np.stack([data, answers.address, delta])
     for where, address, distance in np.unique(keys, axis=1).T.tolist():
         members = (data == where) & (answers.address == address) & (delta == distance)

@@ -55,7 +55,8 @@ def test_the_report_goes_to_stdout_and_nothing_else_does(analysis: FakeAnalysis,
 def test_every_argument_reaches_the_library(analysis: FakeAnalysis) -> None:
     main(["analyze", "a", "-", "--host", "h1", "--host", "h2", "--guest", "g", "--device", "d"])
     del analysis.arguments["progress"]
-    assert analysis.arguments == {"paths": ["a", "-"], "host": ["h1", "h2"], "guest": ["g"], "device": "d"}
+    expected = {"paths": ["a", "-"], "host": ["h1", "h2"], "guest": ["g"], "device": "d", "follow": None}
+    assert analysis.arguments == expected
 
 
 @pytest.mark.parametrize(
