@@ -20,6 +20,7 @@ from quirkfinder.miners.provenance import LOWEST, NOBODY, Clues, Source, former_
 _BLOCK = 16  # bits of an address within a group
 _MOST_GROUPS = 8
 _MOST_ADDRESSES = 4096  # of a group: more are a sweep
+_FEW = 16  # groups: a guest that touches more places goes everywhere, and some lie behind any value
 _PASSING, _MOST_PASSING = 4, 3  # addresses in a group that a scan passes by, and such groups that are told one by one
 
 
@@ -43,9 +44,11 @@ def unexplained_findings(scenes: Sequence[Scene], strays: pl.DataFrame) -> Itera
     """
     if not scenes or not strays.height:
         return
-    for group in _groups(scenes[0], strays):
+    groups = _groups(scenes[0], strays)
+    few = sum(group.places for group in groups) <= _FEW
+    for group in groups:
         owner = _owner(scenes, group)
-        yield owner, _finding(scenes[owner], group)
+        yield owner, _finding(scenes[owner], group, few=few)
 
 
 def leftovers(events: pl.DataFrame, explained: frozenset[int]) -> pl.DataFrame:
@@ -114,7 +117,8 @@ def _owner(scenes: Sequence[Scene], group: Group) -> int:
     return next((at for at, scene in enumerate(scenes) if scene.card.name == name), 0)
 
 
-def _finding(scene: Scene, group: Group) -> Finding:
+def _finding(scene: Scene, group: Group, *, few: bool) -> Finding:
+    """`few`: accesses to nothing are few, so that one behind a value of a register hardly follows it by chance."""
     first, last, count = int(group.addresses.min()), int(group.addresses.max()), len(group.rows)
     rows = [int(r) for r in group.rows[:4]]
     notes = ["nothing is there"] * len(rows)
@@ -124,7 +128,7 @@ def _finding(scene: Scene, group: Group) -> Finding:
         words = group.source.words(scene.events)
         rows, notes = [group.source.row, group.source.used, *rows], [words, "the access it led to", *notes]
     followed = group.source is not None and not group.source.own and group.former is None
-    unknown = followed and not _is_known(scene.card)
+    unknown = followed and few and not _is_known(scene.card)
     return claim(
         scene,
         "unassigned-access",

@@ -25,6 +25,7 @@ _SCALES = (1, 4, 2)
 DELTAS_TRIED = 6
 _MOST_VOTERS = 20_000
 _TARGET_COST = 12.0  # bits
+_AGAINST = 16.0  # bits that a contradicting place takes away
 _ROUND = 14  # zero bits at the end of a distance that nobody wonders about
 
 
@@ -108,7 +109,7 @@ def config_targets(uses: Uses, hardware: HardwareConfig, reaches: Sequence[Reach
 def total(targets: Sequence[Target], uses: Uses) -> float:
     """Bits that the targets prove, less what every further target costs: of two models the simpler one is believed.
 
-    A value counts once: that two targets explain the same makes neither likelier.
+    A value counts once: that two targets explain the same makes neither likelier.  Places that contradict count, too.
     """
     bits = sum(t.bits for t in targets if t.table is not None)
     shared = [t.rows for t in targets if t.table is None]
@@ -116,7 +117,8 @@ def total(targets: Sequence[Target], uses: Uses) -> float:
         told = np.flatnonzero(np.isin(uses.data.row, np.concatenate(shared)))
         told = told[distinct(uses.data.value[told], uses.data.size[told])]
         bits += float(information(uses.data.value[told], uses.data.size[told]).sum())
-    return bits - _TARGET_COST * max(0, len(targets) - 1) - sum(odd(t.delta) for t in targets)
+    against = sum(t.agreed.contradictions for t in targets if t.agreed is not None)
+    return bits - _TARGET_COST * max(0, len(targets) - 1) - _AGAINST * against - sum(odd(t.delta) for t in targets)
 
 
 def scale_told(target: Target, uses: Uses) -> bool:
