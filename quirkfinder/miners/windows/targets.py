@@ -124,7 +124,8 @@ def total(targets: Sequence[Target], uses: Uses) -> float:
 def scale_told(target: Target, uses: Uses) -> bool:
     """Do two addresses that were given, not moved on to, lie as far apart as what they reached says with this scale?"""
     proven = np.isin(uses.data.row[target.members], target.rows)
-    given = target.members[proven & uses.fresh[target.members]]
+    # where the address stays, a poll is as good as the first access
+    given = target.members[proven & (uses.fresh[target.members] | (target.reach.increment == 0))]
     return target.reach.scale == 1 or len(np.unique(uses.address[given])) > 1
 
 
