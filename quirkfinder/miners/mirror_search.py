@@ -17,6 +17,7 @@ HEADER, PLAIN = 64, 256
 _DELTAS_TRIED = 8
 _COMMAND = 0x04
 _LEAST_THIN_BITS, _LEAST_FIELDS = 50.0, 3  # with ids and little more
+_BAR_FLAGS, _LEAST_FLAGGED = 0xF, 2
 _LEAST_OF_ITS_OWN, _LEAST_OF_A_BRIDGE = 3, 4  # words that another function has and the card itself has not
 
 
@@ -55,7 +56,8 @@ def part_at(scene: Scene, seen: Reads, offset: Ints, hardware: HardwareConfig) -
     span = _span(whole, seen.accesses, offset, hardware)
     if span is not None:
         evidence = _inside(seen, offset, hardware, *span)
-        if evidence.holds or _is_thin(scene, seen, offset, hardware, evidence):
+        holds = evidence.holds and _has_more_than_bars(evidence, hardware)
+        if holds or _is_thin(scene, seen, offset, hardware, evidence):
             return Part(*span, evidence)
     if _is_image(whole):
         return None
@@ -63,6 +65,17 @@ def part_at(scene: Scene, seen: Reads, offset: Ints, hardware: HardwareConfig) -
     if body is None:
         return None
     return Part(body.first, body.last, _inside(seen, offset, hardware, body.first, body.last), body)
+
+
+def _has_more_than_bars(evidence: ConfigEvidence, hardware: HardwareConfig) -> bool:
+    """Do dwords agree that are no addresses of BARs, or the flags of several BARs?
+
+    Registers that tell plain addresses lie side by side just as BARs do.
+    """
+    bars = {bar.offset + 4 * upper for bar in hardware.open_bars for upper in range(1 + bar.wide)}
+    bars |= set((np.flatnonzero((hardware.bar >= 0) & (hardware.bar < BUSES)) & ~3).tolist())
+    flagged = [where for where in bars.intersection(evidence.fields) if hardware.values[where] & _BAR_FLAGS]
+    return not bars.issuperset(evidence.fields) or len(flagged) >= _LEAST_FLAGGED
 
 
 def _body(scene: Scene, seen: Reads, offset: Ints, hardware: HardwareConfig) -> Body | None:
