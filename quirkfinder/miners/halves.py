@@ -20,27 +20,48 @@ _DWORD = 0xFFFFFFFF
 _BAR_FLAGS = 15
 
 
-def told_in_halves(steady: Steady, bar: Bar) -> Iterator[Leak]:
-    """Two steady dwords beside each other that are the low and the high half of the address, whole or shifted."""
-    host = bar.host or 0
+def told_in_halves(steady: Steady, bars: Sequence[Bar]) -> Iterator[Leak]:
+    """Two steady dwords beside each other that are the low and the high half of an address, whole or shifted.
+
+    The upper halves of several BARs are often the same number: where one stands on either side of a lower half, its own
+    is on the side on which most lower halves have theirs.
+    """
+    lowers = [(bar, shift, low) for bar in bars for shift, low in _lower_halves(steady, bar)]
+    sides = [_sides(steady, low, (bar.host or 0) >> shift >> 32) for bar, shift, low in lowers]
+    places = {
+        step: len({low for (*_, low), steps in zip(lowers, sides, strict=True) if step in steps}) for step in _APART
+    }
+    for (bar, shift, low), steps in zip(lowers, sides, strict=True):
+        if steps:
+            high, bits = low + max(steps, key=lambda step: places[step]), information_of((bar.host or 0) >> shift, 8)
+            yield Leak(low, 4, bar, shift, bits, (steady.row(low),), 0, together=2)
+            yield Leak(high, 4, bar, shift + 32, bits, (steady.row(high),), 0, together=2)
+
+
+def _lower_halves(steady: Steady, bar: Bar) -> Iterator[tuple[int, int]]:
+    """(shift, place) of the dwords that hold the lower half of the address, where it has an upper one."""
     for shift in (0, *(shift for shift in SHIFTS if shift < 32)):
-        number = host >> shift
-        bits = information_of(number, 8)
-        if not number >> 32 or not number & _DWORD or bits < STRONG:
-            continue
-        for low in steady.holding(number, 0 if shift else _BAR_FLAGS):
-            high = next((low + step for step in _APART if steady.at(low + step) == number >> 32), None)
-            if high is not None:
-                yield Leak(low, 4, bar, shift, bits, (steady.row(low),), 0, together=2)
-                yield Leak(high, 4, bar, shift + 32, bits, (steady.row(high),), 0, together=2)
+        number = (bar.host or 0) >> shift
+        if number >> 32 and number & _DWORD and information_of(number, 8) >= STRONG:
+            for place in steady.holding(number, 0 if shift else _BAR_FLAGS):
+                yield shift, place
+
+
+def _sides(steady: Steady, low: int, upper: int) -> list[int]:
+    """Bytes from a lower half to the dwords that hold `upper`."""
+    return [step for step in _APART if steady.at(low + step) == upper]
 
 
 def upper_halves(registers: Registers, leaks: Sequence[Leak]) -> Iterator[Leak]:
-    """The dword behind a leak that holds the upper half of a 64-bit address."""
+    """The dword behind a leak that holds the upper half of a 64-bit address, if the half was not found already."""
+    known = {(leak.bar.index, leak.place + step) for leak in leaks if leak.shift == 32 for step in _APART}
+    taken = {leak.place for leak in leaks}
     for leak in leaks:
         upper = (leak.bar.host or 0) >> 32
         at = registers.reads(leak.place + 4)
         if leak.shift or leak.swapped or leak.index or not upper or not len(at) or leak.size != 4:
+            continue
+        if (leak.bar.index, leak.place) in known or leak.place + 4 in taken:
             continue
         if (registers.accesses.value[at] == np.uint64(upper)).all():
             rows = tuple(registers.accesses.row[at].tolist())

@@ -64,19 +64,19 @@ def discover_leaks(scene: Scene, owned: Flags, strays: Sequence[Stray] = ()) -> 
     )
     found: dict[tuple[int, int], Leak] = {}
     short: list[Leak] = []  # words that prove too little alone
-    for bar in _told_bars(scene):
-        for leak in _of_bar(context, reads, bar, short):
-            known = found.get((leak.place, bar.index))
-            if known is None or leak.bits > known.bits:
-                found[leak.place, bar.index] = leak
+    bars = list(_told_bars(scene))
+    one_by_one = [leak for bar in bars for leak in _of_bar(context, reads, bar, short)]
+    halves = told_in_halves(context.held[4], [bar for bar in bars if _known_from(context, bar) == NEVER])
+    for leak in (*one_by_one, *halves):
+        known = found.get((leak.place, leak.bar.index))
+        if known is None or leak.bits > known.bits:
+            found[leak.place, leak.bar.index] = leak
     for leak in words_believed(short, context.held[2], context.words):
         found.setdefault((leak.place, leak.bar.index), leak)
     for leak in told_pointers(registers, reads, strays):
         found.setdefault((leak.place, leak.bar.index), leak)
     leaks = _one_bar_each(list(found.values()))
-    known_places = {(leak.place, leak.bar.index) for leak in leaks}
-    upper = [u for u in upper_halves(registers, leaks) if (u.place, u.bar.index) not in known_places]
-    return joined_halves([*leaks, *upper])
+    return joined_halves([*leaks, *upper_halves(registers, leaks)])
 
 
 def _told_bars(scene: Scene) -> Iterator[Bar]:
@@ -90,12 +90,24 @@ def _told_bars(scene: Scene) -> Iterator[Bar]:
         yield bar
 
 
+def _has_itself(context: Context, bar: Bar) -> bool:
+    """Does the guest have, or did it have, a BAR where `bar` is on the host?"""
+    return any(bar.host in (b.guest, *(p.address for p in b.placements)) for b in context.scene.card.bars)
+
+
+def _flags(bar: Bar) -> int:
+    return 3 if bar.kind == "io" else 15
+
+
+def _known_from(context: Context, bar: Bar) -> int:
+    """The row from which on the guest knew the host address of `bar` by itself, `NEVER` where only a BAR is there."""
+    return int(NEVER) if _has_itself(context, bar) else context.written.known_from(bar.host or 0, _flags(bar))
+
+
 def _of_bar(context: Context, reads: Accesses, bar: Bar, short: list[Leak]) -> Iterator[Leak]:
     """The leaks of one BAR that are believed; words that prove too little alone go to `short`."""
-    scene, host = context.scene, bar.host or 0
-    flags = 3 if bar.kind == "io" else 15
-    own = any(host in (b.guest, *(p.address for p in b.placements)) for b in scene.card.bars)
-    known_from = NEVER if own else context.written.known_from(host, flags)
+    scene, host, flags = context.scene, bar.host or 0, _flags(bar)
+    own, known_from = _has_itself(context, bar), _known_from(context, bar)
     used = scene.touched.get(bar.index, -1)
     ports = any(b.kind == "io" for b in scene.card.bars)
     for leak in readings_of(scene.registers, reads.take(reads.row < known_from), bar, not ports, used):
@@ -111,7 +123,6 @@ def _of_bar(context: Context, reads: Accesses, bar: Bar, short: list[Leak]) -> I
             short.append(leak)
     if known_from == NEVER:
         yield from told_in_parts(context.held, bar, VGA_STANDARD, used)
-        yield from told_in_halves(context.held[4], bar)
         if context.written.known_from(host, PAGE - 1) == NEVER:
             yield from told_in_tables(context.held[4], bar)
 
