@@ -20,7 +20,8 @@ from quirkfinder.miners.registers import Registers
 #: bits a whole address must prove to stand on its own; below, something has to speak for it
 STRONG = 14.0
 SHIFTED = 14.0
-SHIFTS = (8, 12, 16, 20, 24, 32)
+#: addresses are told in units of dwords, of 16, 64, 256, and 1024 bytes, of pages, or by their upper bits alone
+SHIFTS = (2, 4, 6, 8, 10, 12, 16, 20, 24, 32)
 PAGE = 0x1000
 #: reads of these VGA ports have a meaning of their own (IBM VGA); 0x3b4.. are their monochrome twins
 VGA_STANDARD = frozenset([*range(0x3C0, 0x3C3), *range(0x3C4, 0x3CB), 0x3CC, 0x3CE, 0x3CF, 0x3D4, 0x3D5, 0x3DA])

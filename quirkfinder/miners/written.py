@@ -12,7 +12,7 @@ from quirkfinder.miners.accesses import Accesses, Flags, Ints
 from quirkfinder.miners.information import information_of
 
 NEVER = np.iinfo(np.int64).max
-_UNITS = (8, 12, 16)  # addresses are written in units of 256 bytes, of pages, of 64 KiB
+_UNITS = (2, 4, 6, 8, 10, 12, 16)  # bits by which addresses are shifted: units from a dword to 64 KiB
 _LEAST_UNITS = 0x1000  # a number of units below this may be any number
 _WORD = 0xFFFF
 _PAGE, _ALIGNED = 0x1000, 16  # bytes; buffers and descriptors begin at multiples of 16
