@@ -4,7 +4,7 @@ Only a register that the guest did not fill itself counts, and only one that kee
 index: data ports and counters hit every value sooner or later.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +15,7 @@ from quirkfinder.miners.claims import Scene
 from quirkfinder.miners.halves import joined_halves, told_in_halves, told_in_tables, upper_halves
 from quirkfinder.miners.host_accesses import Stray
 from quirkfinder.miners.leak import Leak
-from quirkfinder.miners.parts import LEAST_WORD, told_in_parts, words_believed
+from quirkfinder.miners.parts import LEAST_WORD, told_in_parts, with_lower_words, words_of_several_bars
 from quirkfinder.miners.pointers import told_pointers
 from quirkfinder.miners.readings import PAGE, SHIFTED, STRONG, VGA_STANDARD, readings_of
 from quirkfinder.miners.registers import Registers
@@ -63,19 +63,19 @@ def discover_leaks(scene: Scene, owned: Flags, strays: Sequence[Stray] = ()) -> 
         frozenset(np.unique(accesses.place[accesses.write]).tolist()),
     )
     found: dict[tuple[int, int], Leak] = {}
-    short: list[Leak] = []  # words that prove too little alone
+    words: list[Leak] = []
     bars = list(_told_bars(scene))
-    one_by_one = [leak for bar in bars for leak in _of_bar(context, reads, bar, short)]
+    one_by_one = [leak for bar in bars for leak in _of_bar(context, reads, bar, words)]
     halves = told_in_halves(context.held[4], [bar for bar in bars if _known_from(context, bar) == NEVER])
-    for leak in (*one_by_one, *halves):
+    for leak in (*one_by_one, *halves, *with_lower_words(words, context.held[2], context.words)):
         known = found.get((leak.place, leak.bar.index))
         if known is None or leak.bits > known.bits:
             found[leak.place, leak.bar.index] = leak
-    for leak in words_believed(short, context.held[2], context.words):
+    for leak in words_of_several_bars([w for w in words if not _believed(context, w)], context.words):
         found.setdefault((leak.place, leak.bar.index), leak)
     for leak in told_pointers(registers, reads, strays):
         found.setdefault((leak.place, leak.bar.index), leak)
-    leaks = _one_bar_each(list(found.values()))
+    leaks = _one_bar_each(list(found.values()), scene.touched)
     return joined_halves([*leaks, *upper_halves(registers, leaks)])
 
 
@@ -104,8 +104,8 @@ def _known_from(context: Context, bar: Bar) -> int:
     return int(NEVER) if _has_itself(context, bar) else context.written.known_from(bar.host or 0, _flags(bar))
 
 
-def _of_bar(context: Context, reads: Accesses, bar: Bar, short: list[Leak]) -> Iterator[Leak]:
-    """The leaks of one BAR that are believed; words that prove too little alone go to `short`."""
+def _of_bar(context: Context, reads: Accesses, bar: Bar, words: list[Leak]) -> Iterator[Leak]:
+    """The leaks of one BAR that are believed; upper words, which may prove too little alone, go to `words`."""
     scene, host, flags = context.scene, bar.host or 0, _flags(bar)
     own, known_from = _has_itself(context, bar), _known_from(context, bar)
     used = scene.touched.get(bar.index, -1)
@@ -119,8 +119,8 @@ def _of_bar(context: Context, reads: Accesses, bar: Bar, short: list[Leak]) -> I
             continue
         if _believed(context, leak):
             yield leak
-        elif leak.size == 2 and leak.shift == 16 and leak.place in context.held[2].places:
-            short.append(leak)
+        if leak.size == 2 and leak.shift == 16 and leak.place in context.held[2].places:
+            words.append(leak)
     if known_from == NEVER:
         yield from told_in_parts(context.held, bar, VGA_STANDARD, used)
         if context.written.known_from(host, PAGE - 1) == NEVER:
@@ -156,11 +156,11 @@ def _chance(reads: Accesses, free: float = _FREE_BITS) -> float:
     return max(0.0, float(np.log2(max(1, compared))) - free)
 
 
-def _one_bar_each(leaks: list[Leak]) -> list[Leak]:
-    """A register tells one address: the one that explains most of it."""
+def _one_bar_each(leaks: list[Leak], touched: Mapping[int, int]) -> list[Leak]:
+    """A register tells one address: the one that explains most of it, of several the one that the guest used."""
     best: dict[int, Leak] = {}
     for leak in leaks:
         known = best.get(leak.place)
-        if known is None or leak.bits > known.bits:
+        if known is None or (leak.bits, leak.bar.index in touched) > (known.bits, known.bar.index in touched):
             best[leak.place] = leak
     return sorted(best.values(), key=lambda leak: leak.rows[0])

@@ -18,7 +18,7 @@ from quirkfinder.miners.steady import Steady
 
 #: the least that the upper word of an address proves: it is all ones at the top more often than not
 LEAST_WORD = 9.0
-_STRIDES = (1, 2, 4, 8)  # bytes from one part to the next
+_STRIDES = (1, 2, 4, 8, 16)  # bytes from one part to the next
 _TOGETHER = 18.0  # bits that words must prove together
 _LEAST_BYTES = 3
 _BYTE_BITS = 6.0
@@ -120,19 +120,20 @@ def _holds(parts: Steady, place: int, wanted: int, bar: Bar, *, first: bool) -> 
     return value is not None and value & ~flags == wanted & ~flags
 
 
-def words_believed(words: Sequence[Leak], registers: Steady, chance: float) -> list[Leak]:
-    """Of the upper words of addresses those that a lower word beside them, or the words of other BARs, bear out."""
-    believed: list[Leak] = []
+def with_lower_words(words: Sequence[Leak], registers: Steady, chance: float) -> Iterator[Leak]:
+    """The upper words of addresses that have a lower word beside them, and those lower words."""
     for leak in words:
         low = (leak.bar.host or 0) & 0xFFFF
         beside = [leak.place - step for step in _STRIDES[1:]] + [leak.place + step for step in _STRIDES[1:]]
         lower = [at for at in beside if _holds(registers, at, low, leak.bar, first=True) and registers.at(at)]
         if lower and leak.bits - chance + _LOW_WORD + information_of(low, 2) >= _TOGETHER - _LOW_WORD:
-            believed.append(replace(leak, bits=leak.bits + _LOW_WORD, together=2))
+            yield replace(leak, bits=leak.bits + _LOW_WORD, together=2)
             row = registers.row(lower[0])
-            believed.append(Leak(lower[0], 2, leak.bar, 0, leak.bits, (row,), 0, together=2))
-    known = {leak.place for leak in believed}
+            yield Leak(lower[0], 2, leak.bar, 0, leak.bits, (row,), 0, together=2)
+
+
+def words_of_several_bars(words: Sequence[Leak], chance: float) -> Iterator[Leak]:
+    """The upper words of addresses of different BARs where they prove enough together."""
     values = {(leak.bar.host or 0) >> 16: leak.bits - chance for leak in words}
     if len(values) > 1 and sum(values.values()) >= _TOGETHER:
-        believed += [replace(leak, together=len(values)) for leak in words if leak.place not in known]
-    return believed
+        yield from (replace(leak, together=len(values)) for leak in words)
