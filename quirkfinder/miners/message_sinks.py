@@ -19,7 +19,8 @@ _MSI_PAGE = 0xFEE
 _REACH = 16  # bytes after the address in which a message's data is looked for
 _VECTORS = 32
 _FLAGS = 3  # low bits of a message address that are zero
-_REGULAR = 3  # registers at equal distances that make an address with flags one
+_UNITS = (2, 4, 8, 12)  # bits by which a message address may be shifted
+_REGULAR = 3  # registers at equal distances that make an address with flags, or in units, one
 _LOWER = (1 << 32) - 1
 
 
@@ -81,38 +82,49 @@ def _data_beside(rows: pl.DataFrame, offset: int) -> int | None:
 def message_sinks(told: Told, messages: Sequence[Message]) -> Iterator[Sink]:
     """The registers of one region that took the address of a message, and those that took its data beside it."""
     for message in messages:
-        hits = told.in_registers(_hits(told, message))
-        sites = np.unique(told.dwords.offset[hits])
-        if not 0 < len(sites) <= MOST_SITES:
-            continue
-        distance, data = _data_sites(told, hits, message)
-        sure = len(sites) > 1 or len(data) > 0
-        row, region = told.dwords.row, int(told.dwords.region[hits[0]])
-        evidence = [(message.row, message.note)]
-        evidence += [(int(row[h]), _note(told, int(h), message)) for h in hits[:5]]
-        evidence += [(int(row[h]), "the message data beside it") for h in data[:3]]
-        rule = f"; the message data follows {distance} bytes on" if distance else ""
+        for shift in (0, *_UNITS):
+            yield from _message_sinks(told, message, shift)
+
+
+def _message_sinks(told: Told, message: Message, shift: int) -> Iterator[Sink]:
+    """Those that took the address in units of 1 << `shift` bytes, and the data."""
+    hits = told.in_registers(_in_units(told, message, shift) if shift else _hits(told, message))
+    sites = np.unique(told.dwords.offset[hits])
+    if not 0 < len(sites) <= MOST_SITES:
+        return
+    distance, data = _data_sites(told, hits, message)
+    sure = len(data) > 0 or (len(sites) > 1 and not shift)
+    row, region = told.dwords.row, int(told.dwords.region[hits[0]])
+    evidence = [(message.row, message.note)]
+    evidence += [(int(row[h]), _note(told, int(h), message, shift)) for h in hits[:5]]
+    evidence += [(int(row[h]), "the message data beside it") for h in data[:3]]
+    units = f" >> {shift}" if shift else ""
+    rule = f"; the message data follows {distance} bytes on" if distance else ""
+    where = registers(len(sites), region)
+    more = {"data_distance": distance} if distance else {}
+    yield Sink(
+        "msi-address",
+        tuple(sites.tolist()),
+        sure,
+        f"the guest writes its MSI address 0x{message.address:x}{units} to {where}{rule}",
+        tuple(evidence),
+        {"address": hexadecimal(message.address), **({"shift": shift} if shift else {}), **more},
+    )
+    if len(data):
+        at = np.unique(told.dwords.offset[data])
         yield Sink(
-            "msi-address",
-            tuple(sites.tolist()),
+            "msi-data",
+            tuple(at.tolist()),
             sure,
-            f"the guest writes its MSI address 0x{message.address:x} to {registers(len(sites), region)}{rule}",
-            tuple(evidence),
-            {"address": hexadecimal(message.address), **({"data_distance": distance} if distance else {})},
+            f"the guest writes its MSI data to {registers(len(at), region)}, {distance} bytes behind the address",
+            tuple((int(row[h]), "the guest's MSI data") for h in data[:6]),
+            {"data": hexadecimal(message.data) if message.data is not None else None},
         )
-        if len(data):
-            at = np.unique(told.dwords.offset[data])
-            yield Sink(
-                "msi-data",
-                tuple(at.tolist()),
-                sure,
-                f"the guest writes its MSI data to {registers(len(at), region)}, {distance} bytes behind the address",
-                tuple((int(row[h]), "the guest's MSI data") for h in data[:6]),
-                {"data": hexadecimal(message.data) if message.data is not None else None},
-            )
 
 
-def _note(told: Told, hit: int, message: Message) -> str:
+def _note(told: Told, hit: int, message: Message, shift: int) -> str:
+    if shift:
+        return f"the same address >> {shift}, written to a register{told.words_of(hit)}"
     flags = "" if int(told.dwords.value[hit]) == message.address & _LOWER else " with flags in its low bits"
     return f"the same address{flags}, written to a register{told.words_of(hit)}"
 
@@ -123,10 +135,23 @@ def _hits(told: Told, message: Message) -> Ints:
     hits = np.flatnonzero(value == np.uint64(message.address))
     for flags in range(1, _FLAGS + 1):
         flagged = np.flatnonzero(value == np.uint64(message.address & ~_FLAGS | flags))
-        beside = np.unique(told.dwords.offset[_data_sites(told, flagged, message)[1]])
-        if _regular(np.unique(told.dwords.offset[flagged])) or len(beside) > 1:
-            hits = np.union1d(hits, flagged)
+        hits = np.union1d(hits, flagged) if _borne_out(told, flagged, message) else hits
     return hits
+
+
+def _in_units(told: Told, message: Message, shift: int) -> Ints:
+    """Positions of the address in units of 1 << `shift` bytes, borne out as one with flags has to be."""
+    units = message.address >> shift
+    if units << shift != message.address:
+        return np.zeros(0, dtype=np.int64)
+    hits = np.flatnonzero(told.dwords.value == np.uint64(units))
+    return hits if _borne_out(told, hits, message) else hits[:0]
+
+
+def _borne_out(told: Told, hits: Ints, message: Message) -> bool:
+    """Do the registers of the dwords at `hits` lie at equal distances, or several have the message data beside them?"""
+    beside = np.unique(told.dwords.offset[_data_sites(told, hits, message)[1]])
+    return _regular(np.unique(told.dwords.offset[hits])) or len(beside) > 1
 
 
 def _regular(sites: Ints) -> bool:
