@@ -91,8 +91,16 @@ def _most_values(distance: Ints, value: Ints) -> int | None:
 
 
 def _moves(accesses: Accesses, joined: Joined, distance: Ints, best: int) -> bool:
-    """Do the places that agree at the distance `best` show other values at another one?  Then a bank moves them."""
-    place, value = accesses.place[joined.here], accesses.value[joined.here].view(np.int64)
+    """Do the places of either side that agree at the distance `best` show other values at another one?
+
+    Then a bank moves them, and the distance is that of the bank that stood still the longest.
+    """
+    value = accesses.value[joined.here].view(np.int64)
+    return any(_elsewhere(accesses.place[side], value, distance, best) for side in (joined.here, joined.there))
+
+
+def _elsewhere(place: Ints, value: Ints, distance: Ints, best: int) -> bool:
+    """Do many of the values at places that agree at the distance `best` lie at another one?"""
     at = distance == best
     others = ~at & np.isin(place, place[at]) & ~np.isin(value, value[at])
     if not others.any():

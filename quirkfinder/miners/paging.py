@@ -21,16 +21,36 @@ _SHARE = 8  # an aperture holds at least one of so many values that two regions 
 
 
 @dataclass(frozen=True, slots=True)
+class Bank:
+    """A register that may choose the page: `width` bytes from `place` on, written at once or in parts."""
+
+    place: int
+    width: int
+
+    def covers(self, place: Ints) -> Flags:
+        """Which of the places are in it?"""
+        return np.asarray((place >= self.place) & (place < self.place + self.width))
+
+    def held(self, registers: Registers, rows: Ints) -> Ints:
+        """What was in it before each of `rows`; negative where that is not known."""
+        return registers.in_force(self.place, rows, self.width)
+
+    def values(self, registers: Registers) -> Ints:
+        """The distinct values that it held."""
+        history = registers.history(self.place, self.width)
+        return np.unique(history.value[history.known]).astype(np.int64)
+
+
+@dataclass(frozen=True, slots=True)
 class PagedWindow:
-    """`region`+`field.offset`.. reaches `target` at the page that `field` of the bank register (a place) chooses.
+    """`region`+`field.offset`.. reaches `target` at the page that `field` of the bank register chooses.
 
     `flags`: bits of the register outside the field that were written, so that the field has to be named.
     """
 
     region: int
     size: int
-    bank: int
-    bank_size: int
+    bank: Bank
     field: BankField
     flags: int
     target: int
@@ -50,7 +70,7 @@ class Search:
     region: int
     target: int
     size: int
-    banks: tuple[int, ...]  # places
+    banks: tuple[Bank, ...]
     least: int  # distinct values that an aperture shows
 
 
@@ -90,7 +110,7 @@ def _apertures(search: Search, joined: Joined, start: int, end: int) -> Iterator
     """A proven aperture for each bank register that explains the pairs, all of which lie in one block."""
     offset = search.registers.accesses.offset[joined.here]
     for bank in search.banks:
-        held = search.registers.in_force(bank, search.registers.accesses.row[joined.here])
+        held = bank.held(search.registers, search.registers.accesses.row[joined.here])
         field = _field(search, joined, held, (start, end))
         if field is None:
             continue
@@ -119,34 +139,43 @@ def _fits(search: Search, joined: Joined, held: Ints, field: BankField) -> Flags
     return np.asarray((held >= 0) & (field.pages(held) == there - here + field.offset))
 
 
-def _bank_registers(registers: Registers, joined: Joined, region: int) -> tuple[int, ...]:
+def _bank_registers(registers: Registers, joined: Joined, region: int) -> tuple[Bank, ...]:
     """Registers that held several values while the memory was compared, and lie outside of it, the nearest first."""
     accesses = registers.accesses
     compared = np.union1d(accesses.place[joined.here], accesses.place[joined.there])
     places, counts = np.unique(accesses.place[accesses.write], return_counts=True)
     places = places[~np.isin(places, compared) & (counts >= 2)]
     nearest = places[np.argsort(np.abs(places - place_of(region, 0)), kind="stable")]
-    chosen: list[int] = []
+    chosen: list[Bank] = []
     for place in nearest[: 8 * _MOST_BANKS].tolist():
         if len(registers.values_written(place)) >= 2:
-            chosen.append(place)
-        if len(chosen) == _MOST_BANKS:
+            chosen += [Bank(place, registers.width(place)), *_composed(registers, place)]
+        if len(chosen) >= _MOST_BANKS:
             break
     return tuple(chosen)
 
 
-def _verified(search: Search, joined: Joined, bank: int, field: BankField, held: Ints) -> PagedWindow | None:
+def _composed(registers: Registers, place: int) -> Iterator[Bank]:
+    """The registers that begin at `place` and are written in parts, those above it perhaps only where they change."""
+    own = registers.width(place)
+    for width in (2, 4):
+        parts = [p for p in registers.between(place + own, place + width - 1) if len(registers.writes(p))]
+        if parts and parts[-1] + registers.width(parts[-1]) > place + width // 2:
+            yield Bank(place, width)
+
+
+def _verified(search: Search, joined: Joined, bank: Bank, field: BankField, held: Ints) -> PagedWindow | None:
     """The window, if all accesses to the aperture agree with the direct ones to what they reach."""
     accesses = search.registers.accesses
     proven = _fits(search, joined, held, field)
     reach = int(accesses.offset[joined.here[proven]].max()) - field.offset + 4
-    written = search.registers.values_written(bank)
+    written = bank.values(search.registers)
     field = widened(field, held[proven], written, reach, search.size)
     size = 1 << max(field.page_bits, (reach - 1).bit_length())
-    inside = (accesses.region == search.region) & (accesses.place != bank)
+    inside = (accesses.region == search.region) & ~bank.covers(accesses.place)
     inside &= (accesses.offset >= field.offset) & (accesses.offset < field.offset + size)
     mapped = accesses.take(inside)
-    banks = search.registers.in_force(bank, mapped.row)
+    banks = bank.held(search.registers, mapped.row)
     mapped, banks = mapped.take(banks >= 0), banks[banks >= 0]
     direct = accesses.in_region(search.target)
     if search.target == search.region:
@@ -156,14 +185,14 @@ def _verified(search: Search, joined: Joined, bank: int, field: BankField, held:
     if not agreed.holds or agreed.copied or agreed.values < LEAST_VALUES:
         return None
     flags = int(np.bitwise_or.reduce(written)) & ~field.mask
-    return PagedWindow(search.region, size, bank, search.registers.width(bank), field, flags, search.target, agreed)
+    return PagedWindow(search.region, size, bank, field, flags, search.target, agreed)
 
 
 def paged_finding(scene: Scene, window: PagedWindow) -> Finding:
     """The finding for a paged window."""
     field = window.field
     here = f"{region_name(window.region)}+0x{field.offset:x}"
-    bank = place_name(window.bank)
+    bank = place_name(window.bank.place)
     chosen = f"({bank} & 0x{field.mask:x})" if window.flags else bank
     step = f"<< {field.shift}" if field.shift >= 0 else f">> {-field.shift}"
     crossed = window.agreed.crossed > 0
@@ -177,7 +206,10 @@ def paged_finding(scene: Scene, window: PagedWindow) -> Finding:
         summary=f"{here} shows the page of BAR{window.target} that {chosen} {step} chooses",
         parameters={
             "region": region_name(window.region),
-            "bank": {**register(window.bank, window.bank_size), "region": region_name(region_of(window.bank))},
+            "bank": {
+                **register(window.bank.place, window.bank.width),
+                "region": region_name(region_of(window.bank.place)),
+            },
             "offset": hexadecimal(field.offset),
             "size": hexadecimal(window.size),
             **({"mask": hexadecimal(field.mask)} if window.flags else {}),

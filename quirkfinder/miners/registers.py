@@ -114,13 +114,13 @@ class Registers:
             known &= latest >= 0
         return History(at, value, known)
 
-    def in_force(self, place: int, rows: Ints) -> Ints:
+    def in_force(self, place: int, rows: Ints, width: int | None = None) -> Ints:
         """What the register at `place` held before each of `rows`; -1 where that is not known.
 
-        Its width is the one in which it is mostly written; what a wider write or one to its upper bytes left there
-        counts as well.
+        Its `width` in bytes is the one in which it is mostly written, unless given; what a wider write or one to its
+        upper bytes left there counts as well.
         """
-        history = self.history(place, self.width(place))
+        history = self.history(place, self.width(place) if width is None else width)
         if not len(history.at):
             return np.full(len(rows), -1, dtype=np.int64)
         latest = np.searchsorted(self.accesses.row[history.at], rows, "left") - 1
