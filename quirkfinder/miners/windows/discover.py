@@ -55,6 +55,8 @@ def _windows(spaces: Spaces, pairs: Sequence[Pair]) -> list[Window]:
     best: dict[int, Window] = {}
     for pair in _divided(spaces.registers, pairs):
         for window in readings_of(spaces, pair):
+            if _takes_in_a_neighbour(window):
+                continue
             rival = best.get(pair.data)
             if rival is None or _better(window, rival):
                 best[pair.data] = window
@@ -65,6 +67,24 @@ def _windows(spaces: Spaces, pairs: Sequence[Pair]) -> list[Window]:
     for data in by_ways:
         best.pop(data, None)
     return _separate([*best.values(), *(window for both in by_ways.values() for window in both)])
+
+
+def _takes_in_a_neighbour(window: Window) -> bool:
+    """Is the first or the last part of the address a register that held one value whenever something was reached?
+
+    A part that never chose anything is believed only where all parts are written each time, to a register that is
+    aligned; else it is a key, a mode or an enable next to the address.
+    """
+    pair = window.pair
+    if not pair.parts:
+        return False
+    width = 1 << (pair.span - 1).bit_length()
+    if not pair.lasting and pair.address % width == 0:
+        return False
+    address = window.uses.address[np.isin(window.uses.data.row, np.concatenate([t.rows for t in window.targets]))]
+    first, last = 8 * (pair.parts[0] - pair.address), 8 * (pair.parts[-1] - pair.address)
+    ends = (address & np.uint64((1 << first) - 1), address >> np.uint64(last))
+    return any(len(np.unique(end)) < 2 for end in ends)
 
 
 def _by_ways(spaces: Spaces, pairs: Sequence[Pair], best: Mapping[int, Window]) -> dict[int, tuple[Window, Window]]:
