@@ -199,11 +199,11 @@ def _targets_of_group(
     """
     if len(deltas) > 64:
         return []
-    single = {int(d): config_evidence(uses.data, _inside(position, d), hardware, reads) for d in deltas}
+    single = {int(d): config_evidence(uses.data, _inside(uses, position, d), hardware, reads) for d in deltas}
     sound = {d: one for d, one in single.items() if one.fields and len(one.against) * 5 <= len(one.fields)}
     if not sound:
         return []
-    offset = np.max([_inside(position, d) for d in sound], axis=0)
+    offset = np.max([_inside(uses, position, d) for d in sound], axis=0)
     evidence = config_evidence(uses.data, offset, hardware, reads)
     if not (evidence.holds or evidence.resembles):
         return []
@@ -214,15 +214,18 @@ def _targets_of_group(
             continue  # one address chooses nothing: it may be any word that was written before
         width = int(uses.data.size[proven].max()) if proven.any() else 0
         if shape_of(uses.address[proven], reach.scale, delta, width, FULL_SIZE).base < FULL_SIZE:
-            members = np.flatnonzero(_inside(position, delta) >= 0)
+            members = np.flatnonzero(_inside(uses, position, delta) >= 0)
             targets.append(Target(CONFIG_SPACE, reach, delta, members, one.bits, evidence, own=one.rows))
     return targets
 
 
-def _inside(position: Ints, delta: int) -> Ints:
-    """The config offsets that are reached, -1 where it is none."""
+def _inside(uses: Uses, position: Ints, delta: int) -> Ints:
+    """The config offsets that are reached, -1 where it is none.
+
+    One that lies across an alignment is none: the low bits of its address chose something else.
+    """
     located = (position + delta) % MODULUS
-    return np.where(located < FULL_SIZE, located, -1)
+    return np.where((located < FULL_SIZE) & (located % uses.data.size == 0), located, -1)
 
 
 def movements_for(uses: Uses) -> list[list[Reach]]:
