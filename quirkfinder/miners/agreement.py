@@ -144,7 +144,9 @@ def _told(sides: _Sides, units: Units, said: Verdicts) -> Agreement:
     order = agreeing[np.lexsort([sides.row[agreeing], sides.place[agreeing], value[agreeing]])]
     order = order[np.append(True, value[order][1:] != value[order][:-1])] if len(order) else order
     ranked = order[np.argsort(-bits[order], kind="stable")]
-    taking = np.concatenate([agreeing, partner[agreeing]])
+    # a byte proves little by itself: each of those that an agreeing dword consists of took part
+    bytes_of = units.access[said.partner[supporting & (bits > 0)[units.access]]]
+    taking = np.concatenate([agreeing, partner[agreeing], bytes_of[sides.size[bytes_of] == 1]])
     moments = _moments(sides, units, said)
     return Agreement(
         float(bits[ranked].sum()),

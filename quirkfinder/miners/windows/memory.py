@@ -15,7 +15,7 @@ from quirkfinder.miners.windows.candidates import count_pairs
 from quirkfinder.miners.windows.shape import MODULUS, Shape, shape_of
 from quirkfinder.miners.windows.targets import DELTAS_TRIED, Reach, Target, odd, scale_told, total
 from quirkfinder.miners.windows.uses import Uses
-from quirkfinder.miners.windows.words import halves_of, with_words
+from quirkfinder.miners.windows.words import halves_of, of_bytes, with_words
 
 #: direct accesses of equal value that are looked at for each use; more mean that the value is common
 _MOST_PARTNERS = 16
@@ -186,6 +186,8 @@ def _outweighs(agreed: Agreement) -> bool:
 def _equal_values(uses: Uses, memory: Memory, own: frozenset[int], telling: Ints) -> tuple[Ints, Ints]:
     """(use, place) for every value seen both through the window and directly, or its words where those were."""
     index, place = _voting(telling, uses.data.take(telling), memory, own)
+    if (uses.data.size == 1).any():
+        index, place = _with_bytes(uses, memory, own, index, place)
     if not (memory.voters.size == 2).any():
         return index, place
     dwords, halves = halves_of(uses.data, telling)
@@ -194,6 +196,16 @@ def _equal_values(uses: Uses, memory: Memory, own: frozenset[int], telling: Ints
     found, at = _voting(np.arange(len(dwords)), halves, memory, own)
     within = halves.place[found] - uses.data.place[dwords[found]]
     return np.append(index, dwords[found]), np.append(place, at - within)
+
+
+def _with_bytes(uses: Uses, memory: Memory, own: frozenset[int], index: Ints, place: Ints) -> tuple[Ints, Ints]:
+    """(use, place) with the words and dwords that bytes from successive addresses make, wherever they were seen."""
+    position = uses.address.astype(np.int64) + uses.sub + uses.reads + uses.writes
+    for lowest, whole in of_bytes(uses.data, position, np.where(uses.fresh, 0, len(uses)) + np.arange(len(uses))):
+        worth = np.flatnonzero(informative(whole))
+        found, at = _voting(lowest[worth], whole.take(worth), memory, own)
+        index, place = np.append(index, found), np.append(place, at)
+    return index, place
 
 
 def _voting(index: Ints, data: Accesses, memory: Memory, own: frozenset[int]) -> tuple[Ints, Ints]:

@@ -135,6 +135,8 @@ def split_addresses(registers: Registers, pair: Pair) -> Iterator[Pair]:
         return
     aligned = {(pair.address & ~(width - 1), width) for width in (2, _WIDEST)}
     beside = {(pair.address, 2 * own), (pair.address - own, 2 * own)}
+    if own == 1:  # 24 bits in three registers
+        beside |= {(pair.address, 3)} | {(first + (first == pair.data), 3) for first, width in aligned if width == 4}
     for first, width in sorted(aligned | beside):
         outside = first > pair.address or first + width < pair.address + own
         if not (outside or first <= pair.data < first + width or width <= own):
