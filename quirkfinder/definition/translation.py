@@ -95,6 +95,7 @@ def _window(finding: Json, _: Json) -> tuple[Window, ...]:
     bar, vga = _place(given["region"])
     if given.get("data_region", given["region"]) != given["region"]:
         raise Untranslatable("address and data register are in different regions")
+    _refuse_window(given)
     address, data = given["address"], given["data"]
     offset = _number(address, "offset")
     where = {"address": offset, "data": _number(data, "offset")}
@@ -120,6 +121,18 @@ def _window(finding: Json, _: Json) -> tuple[Window, ...]:
             evidence=_evidence(finding),
         ),
     )
+
+
+def _refuse_window(given: Json) -> None:
+    """A definition says of a window that an address is in force for every later access to the data register."""
+    if given.get("delay"):
+        raise Untranslatable("a read gives what the read before it asked for, which a definition cannot say")
+    if given.get("way"):
+        raise Untranslatable("reads and writes have an address register each, which a definition cannot say")
+    if given.get("write_flag"):
+        raise Untranslatable("a bit of the address makes it a command to write, which a definition cannot say")
+    if given.get("increment") and given.get("increment_on", "access") != "access":
+        raise Untranslatable("only some accesses to the data register move the address on")
 
 
 def _matches(targets: Iterable[Json], strobe: Strobe | None) -> tuple[WindowMatch, ...]:
@@ -242,6 +255,8 @@ def _leak(finding: Json, _: Json) -> tuple[Leak, ...]:
     offset = _number(given, "offset")
     if "index" in given or "entries" in given or given.get("other_values", 0) > _MOST_OTHER_VALUES:
         raise Untranslatable("the register tells other things as well, which a quirk for one address would replace")
+    if integer(given.get("distance")) or given.get("byte_order") == "big":
+        raise Untranslatable("the register tells the address in a form of its own, and a quirk would give another")
     return (
         Leak(
             name=f"{given['region']}-{offset:x}-leak",

@@ -58,6 +58,11 @@ def _window(p: Parameters) -> list[str]:
         sentences.append(f"the answer comes {words.count(words.number(p['delay']) or 1, 'read')} late")
     if p.get("commit") == "address":
         sentences.append("the address is written last and starts the transfer")
+    if p.get("write_flag"):
+        sentences.append(f"an address with {words.plain(p['write_flag'])} set is a command to write, no other address")
+    if p.get("way") in ("read", "write"):
+        other = "writes" if p["way"] == "read" else "reads"
+        sentences.append(f"this is the address of {p['way']}s alone; {other} have an address register of their own")
     handshake = p.get("handshake")
     if isinstance(handshake, list):
         sentences += [f"step {i}: {step_words(step)}" for i, step in enumerate(handshake, start=1)]
@@ -104,11 +109,30 @@ def _paged_window(p: Parameters) -> list[str]:
 def _address_leak(p: Parameters) -> list[str]:
     shift, length = words.number(p.get("shift")), words.number(p.get("size"))
     told = f"the host address of {words.bar(p.get('bar'))}"
+    if p.get("distance"):
+        told = f"an address {words.plain(p['distance'])} behind {told}"
     if shift is not None and length is not None and (shift or length < 4):
         told = f"bits {shift + 8 * length - 1}:{shift} of {told}"
     if p.get("byte_order") == "big":
         told += ", most significant byte first"
-    return [f"a read of {words.place(p.get('region'), p.get('offset'))}, {words.octets(p.get('size'))}, is {told}"]
+    if p.get("mask") is not None:
+        told += f", in the bits {words.plain(p['mask'])}"
+    here = words.place(p.get("region"), p.get("offset"))
+    sentences = [f"a read of {here}, {words.octets(p.get('size'))}, is {told}{_under(p)}"]
+    if (others := words.number(p.get("other_values"))) is not None:
+        sentences.append(f"at other times it gave {words.count(others, 'other value')}")
+    if (entries := words.number(p.get("entries"))) is not None:
+        sentences.append(f"it is the first of a table of {words.count(entries, 'address', 'addresses')}")
+    return sentences
+
+
+def _under(p: Parameters) -> str:
+    """While which index register holds what, where the address is one of several things told there; else nothing."""
+    index = p.get("index")
+    if not isinstance(index, dict):
+        return ""
+    register = words.place(index.get("region", p.get("region")), index.get("offset"))
+    return f", while {register} is {words.plain(index.get('value'))}"
 
 
 def _address_sink(p: Parameters) -> list[str]:
@@ -171,13 +195,39 @@ def _nothing(_: Parameters) -> list[str]:
 _INDEXED = ("region", "address", "address_high", "data", "data_region")
 _DESCRIBE: dict[str, tuple[tuple[str, ...], Callable[[Parameters], list[str]]]] = {
     "window": (
-        (*_INDEXED, "targets", "enable", "increment", "increment_on", "delay", "handshake", "commit"),
+        (
+            *_INDEXED,
+            "targets",
+            "enable",
+            "increment",
+            "increment_on",
+            "delay",
+            "handshake",
+            "commit",
+            "way",
+            "write_flag",
+        ),
         _window,
     ),
     "config-mirror": (("region", "offset", "size", "config_offset", "function", "select"), _config_mirror),
     "bar-alias": (("region", "offset", "size", "target_region", "target_offset"), _bar_alias),
     "paged-window": (("region", "bank", "offset", "size", "mask", "shift", "target_region"), _paged_window),
-    "address-leak": (("region", "offset", "size", "bar", "shift", "byte_order"), _address_leak),
+    "address-leak": (
+        (
+            "region",
+            "offset",
+            "size",
+            "bar",
+            "shift",
+            "byte_order",
+            "mask",
+            "distance",
+            "index",
+            "other_values",
+            "entries",
+        ),
+        _address_leak,
+    ),
     "address-sink": (
         ("region", "what", "sites", "bar", "address", "data", "shift", "data_distance"),
         _address_sink,

@@ -140,6 +140,33 @@ def test_what_becomes_no_quirk(change: dict[str, Any], reason: str | None) -> No
     assert [bool(reason and reason in left.reason) for left in made.left_out] == ([True] if reason else [])
 
 
+@pytest.mark.parametrize(
+    ("key", "value", "reason"),
+    [
+        ("delay", 1, "the read before it"),
+        ("way", "read", "an address register each"),
+        ("write_flag", "0x80000000", "a command to write"),
+        ("increment_on", "read", "only some accesses"),
+    ],
+)
+def test_a_window_that_works_otherwise_than_a_definition_says_is_refused(key: str, value: object, reason: str) -> None:
+    parameters: dict[str, Any] = {"address": {"offset": "0x0", "size": 4}, "data": {"offset": "0x4", "size": 4}}
+    targets = [{"match": "0x0", "mask": "0xff", "base": "0x0", "space": "config"}]
+    window = finding("window", region="bar4", targets=targets, increment=4, **parameters)
+    assert len(assemble(document([window])).definitions) == 1
+    window["parameters"][key] = value
+    (left,) = assemble(document([window])).left_out
+    assert reason in left.reason
+
+
+@pytest.mark.parametrize(("key", "value"), [("distance", "0x1000"), ("byte_order", "big")])
+def test_an_address_that_is_told_in_a_form_of_its_own_is_refused(key: str, value: str) -> None:
+    leak = finding("address-leak", region="bar2", offset="0x100", size=4, bar=0, shift=0)
+    leak["parameters"][key] = value
+    (left,) = assemble(document([leak])).left_out
+    assert "in a form of its own" in left.reason
+
+
 def test_findings_of_two_documents_are_joined_by_device() -> None:
     mirror = finding("config-mirror", region="bar2", offset=0x4000, size=0x100, config_offset=0)
     stronger = {**mirror, "evidence_count": 9, "parameters": {**mirror["parameters"], "size": "0x1000"}}

@@ -128,6 +128,16 @@ def finding(kind: str, **parameters: object) -> Finding:
         ("window", {"region": "bar1", "enable": [{"offset": "0x4", "value": "0x1", "mask": "0xf"}]}, "open only while"),
         ("window", {"increment": 4}, "every access to the data register moves the address on by 4"),
         ("window", {"handshake": [{"write": "bar2"}]}, "step 1: write bar2"),
+        ("window", {"way": "read"}, "this is the address of reads alone; writes have an address register of their own"),
+        ("window", {"write_flag": "0x8000"}, "an address with 0x8000 set is a command to write, no other address"),
+        (
+            "address-leak",
+            {"region": "bar2", "offset": "0x100", "size": 4, "bar": 0, "shift": 0, "mask": "0xfffff000"}
+            | {"distance": "0x4000", "index": {"offset": "0x98", "value": "0x3"}},
+            "an address 0x4000 behind the host address of BAR0, in the bits 0xfffff000, while bar2+0x98 is 0x3",
+        ),
+        ("address-leak", {"other_values": 1}, "at other times it gave 1 other value"),
+        ("address-leak", {"entries": 4}, "it is the first of a table of 4 addresses"),
         (
             "config-mirror",
             {"region": "bar0", "offset": "0x88000", "size": "0x100", "config_offset": "0x0", "function": "bridge"},
