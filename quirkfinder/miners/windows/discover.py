@@ -120,8 +120,8 @@ def _of_way(spaces: Spaces, pairs: Iterable[Pair], way: Literal["read", "write"]
 
 def _separate(windows: Sequence[Window]) -> list[Window]:
     """The windows that are doors of their own, the best proven first."""
-    parts = {(w.pair.address, w.pair.data + k) for w in windows if w.pair.width for k in range(1, w.pair.width)}
-    whole = [w for w in windows if (w.pair.address, w.pair.data) not in parts]
+    composed = [w for w in windows if w.pair.width]
+    whole = [w for w in windows if not any(_is_part(w, other) for other in composed)]
     whole = [w for w in whole if not any(_within(w, other) for other in whole)]
     return _unexplained(sorted(whole, key=lambda w: -w.bits))
 
@@ -148,6 +148,12 @@ def _divided(registers: Registers, pairs: Sequence[Pair]) -> Iterator[Pair]:
                 if (key := replace(one, uses=0)) not in seen:
                     seen.add(key)
                     yield one
+
+
+def _is_part(window: Window, composed: Window) -> bool:
+    """Is the data register a part of another that is put together from parts, and that explains as much?"""
+    inside = 0 < window.pair.data - composed.pair.data < (composed.pair.width or 0)
+    return inside and window.pair.address == composed.pair.address and window.bits <= composed.bits
 
 
 def _within(window: Window, other: Window) -> bool:

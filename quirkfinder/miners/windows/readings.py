@@ -69,7 +69,8 @@ class Window:
     def richness(self) -> int:
         """How many things the reading supposes beside an address that is written and data that follows."""
         moving = any(t.reach.increment for t in self.targets)
-        return self.commanded + self.delayed + moving + self.pair.lasting
+        chosen = any(t.mode is not None for t in self.targets)
+        return self.commanded + self.delayed + moving + chosen + self.pair.lasting
 
     @property
     def proof(self) -> float:
