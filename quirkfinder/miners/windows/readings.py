@@ -95,7 +95,7 @@ def spaces_of(registers: Registers, card: Card, hardware: HardwareConfig) -> Spa
 def readings_of(spaces: Spaces, pair: Pair) -> Iterator[Window]:
     """What the pair reaches under each way in which its address could come about."""
     uses = plain_uses(spaces.registers, pair)
-    if not _promising(uses):
+    if not _promising(pair, uses):
         return
     plain = _window(spaces, pair, uses)
     if plain is not None:
@@ -108,7 +108,7 @@ def readings_of(spaces: Spaces, pair: Pair) -> Iterator[Window]:
         return
     late = delayed_uses(uses)
     # late answers of BARs are looked for only where the plain reading reaches something, for the time it takes
-    delayed = _targets(spaces, pair, late, everywhere=plain is not None) if _promising(late) else []
+    delayed = _targets(spaces, pair, late, everywhere=plain is not None) if _promising(pair, late) else []
     if delayed:
         yield Window(pair, late, tuple(delayed), delayed=True)
     if uses.data.write.any():
@@ -142,20 +142,24 @@ def _command_flag(window: Window) -> int:
 
 
 def _promised(spaces: Spaces, pair: Pair, uses: Uses) -> list[Target]:
-    return _targets(spaces, pair, uses) if _promising(uses) else []
+    return _targets(spaces, pair, uses) if _promising(pair, uses) else []
 
 
 def proven(spaces: Spaces, pair: Pair, uses: Uses) -> Iterator[Window]:
-    if _promising(uses) and (window := _window(spaces, pair, uses)) is not None:
+    if _promising(pair, uses) and (window := _window(spaces, pair, uses)) is not None:
         yield window
 
 
-def _promising(uses: Uses) -> bool:
-    """Several addresses and at least two telling values, or there is nothing to prove anything with."""
+def _promising(pair: Pair, uses: Uses) -> bool:
+    """Several addresses and at least two telling values, or there is nothing to prove anything with.
+
+    A single address may move on, if it is in the region of the data: in another one it may be any word written before.
+    """
     telling = information(uses.data.value, uses.data.size) > 0
     if (telling & (uses.data.value >> np.uint64(20) == np.uint64(0xFEE))).any():
         return True  # a single entry of an MSI-X table is telling
-    varied = len(np.unique(uses.address)) >= 2 or not uses.fresh.all()
+    moves_on = not uses.fresh.all() and region_of(pair.address) == region_of(pair.data)
+    varied = moves_on or len(np.unique(uses.address)) >= 2
     return varied and len(np.unique(uses.data.value[telling])) >= 2
 
 
