@@ -89,15 +89,15 @@ def sums_of(path: Path) -> dict[str, int]:
     return {name: int(value) % 2**64 for name, value in row.items()} | {"region address": int(region.collect().item())}
 
 
-def ours(path: str, cores: str) -> Path:
-    """`convert` on so many cores."""
+def ours(path: str, cores: str, times: str = "1") -> Path:
+    """`convert` on so many cores, of the log so many times over."""
     if cores == "1":
         os.sched_setaffinity(0, [min(os.sched_getaffinity(0))])
     from quirkfinder.inputs import resolve
     from quirkfinder.reading import convert
 
     out = Path(f"{path}.{cores}.parquet")
-    convert(resolve([path]), out, engine="native", threads=int(cores))
+    convert(resolve([path] * int(times)), out, engine="native", threads=int(cores))
     return out
 
 
