@@ -169,14 +169,6 @@ def _flags(bar: Bar, guest: ConfigSpace) -> int | None:
     return None if told is None else told & (3 if bar.kind == "io" else 15) | own
 
 
-def guest_view(card: Card) -> HardwareConfig:
-    """The config space as the guest saw it: what QEMU's own quirks answer with."""
-    values = np.zeros(FULL_SIZE, dtype=np.uint8)
-    known = np.zeros(FULL_SIZE, dtype=np.bool_)
-    _overlay(values, known, card.guest_config)
-    return HardwareConfig(values, known, known.copy(), np.full(FULL_SIZE, -1, dtype=np.int8))
-
-
 def _overlay(values: NDArray[np.uint8], known: NDArray[np.bool_], config: ConfigSpace) -> None:
     length = min(config.size, FULL_SIZE)
     seen = np.frombuffer(config.known, dtype=np.uint8)[:length] != 0

@@ -10,7 +10,6 @@ from quirkfinder.reading.semantics import meaning
 from quirkfinder.reading.shapes import PREFIX_GRAMMARS, Field, Shape
 
 HIGH_BYTES = frozenset(range(0x80, 0x100))
-END_BYTES = frozenset(b" \t\r\n")
 
 
 @dataclass(frozen=True, slots=True)

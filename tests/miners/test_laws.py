@@ -20,8 +20,13 @@ EXAMPLES = {path.stem: load(path) for path in sorted(FOLDER.glob("*.txt"))}
 POSITIVE = [name for name in EXAMPLES if not name.startswith("no-")]
 every = settings(max_examples=30, deadline=None)
 any_example = st.sampled_from(sorted(EXAMPLES))
-#: reads that move an address on are no polls
-moving = {name for name, example in EXAMPLES.items() if any(" increment " in block for block in example.expected)}
+#: reads that move an address on are no polls, nor are those that bring the answer to the read before: what such a card
+#: gives the second time is not what it gave the first time
+moving = {
+    name
+    for name, example in EXAMPLES.items()
+    if any(" increment " in block or " late" in block for block in example.expected)
+}
 polled = st.sampled_from(sorted(set(EXAMPLES) - moving - {"no-fifo"}))
 Sure = list[tuple[str, float]]
 

@@ -123,7 +123,7 @@ def _in_space(join: Join, memory: Memory, space: int, reaches: Sequence[Reach], 
     best: list[Target] = []
     for reach in reaches:
         position = reach.of(join.uses)
-        deltas = _ranked((join.offset - position[join.index]) % MODULUS, values, _LEAST_VALUES)
+        deltas = _ranked((join.offset - position[join.index]) % MODULUS, values)
         targets = list(_of_deltas(join, position, deltas, memory, Target(space, reach, 0, join.index, 0.0), own))
         if total(targets, join.uses) > total(best, join.uses) + (8 if best else 0):
             best = targets
@@ -227,9 +227,9 @@ def _voting(index: Ints, data: Accesses, memory: Memory, own: frozenset[int]) ->
     return index[element[fits]], place[fits]
 
 
-def _ranked(delta: Ints, value: Ints, least: int) -> list[int]:
-    """Deltas by how many distinct values, at least `least`, vote for them; a single value is no vote at all."""
+def _ranked(delta: Ints, value: Ints) -> list[int]:
+    """Deltas by how many distinct values vote for them, as many at least as have to agree."""
     (voted, _), _ = count_pairs(delta, value)
     deltas, counts = np.unique(voted, return_counts=True)
     best = np.argsort(-counts, kind="stable")[:DELTAS_TRIED]
-    return [int(deltas[at]) for at in best if counts[at] >= least]
+    return [int(deltas[at]) for at in best if counts[at] >= _LEAST_VALUES]
