@@ -1,6 +1,6 @@
 """`python -m quirkfinder` is the `quirkfinder` command."""
 
-from quirkfinder.cli.main import main
+from quirkfinder.cli.main import program
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    raise SystemExit(program())

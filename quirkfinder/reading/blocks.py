@@ -118,15 +118,15 @@ class Engine:
         rows: list[tuple[int, Row]] = []
         known = at = 0
         while at < len(unknown):
-            number, line = unknown[at]
-            parts = [text for step, (other, text) in enumerate(unknown[at : at + MOST_PARTS]) if other == number + step]
-            if len(parts) == 1:
-                left.append((number, line))
+            number = unknown[at][0]
+            if at + 1 == len(unknown) or unknown[at + 1][0] != number + 1:
+                left.append(unknown[at])
                 at += 1
                 continue
+            parts = [text for step, (other, text) in enumerate(unknown[at : at + MOST_PARTS]) if other == number + step]
             count, found = next(rejoined(parts, lambda text: self._portable.line(text, seen)), (1, None))
             if found is None:
-                left.append((number, line))
+                left.append(unknown[at])
             elif isinstance(found, Row):
                 rows.append((number, found))
                 known += count - 1

@@ -23,8 +23,9 @@ from quirkfinder.reading.times import nanoseconds
 
 ENDS = b" \t\r"
 _SEPARATORS = b" (:[\t"
-_WORD = re.compile(rb"[^ (:\[\t]*")
-_REST = re.compile(rb"[ (:\[\t]*([^ (:\[\t]*)")
+_TWO_WORDS = re.compile(rb"([^ (:\[\t]*)[ (:\[\t]*([^ (:\[\t]*)")
+#: A pattern that is a choice of words.
+_WORDS = re.compile(r"\((\w[\w#]*(?:\|\w[\w#]*)*)\)")
 _ESCAPE = re.compile(rb"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\^_])")
 _REMARK = re.compile(rb"[ \t]+//[ \t].*\Z", re.DOTALL)
 _QUOTED = re.compile(rb"^[ \t]*(?:>[ \t]?)+")
@@ -187,8 +188,15 @@ def _compiled(order: int, shape: Shape) -> _Compiled:
     first = shape.tokens[0]
     if isinstance(first, bytes):
         return _Compiled(order, shape, first, longest, frozenset(first[:1]), longest[:2])
-    members = first.members if first.members is not None else frozenset(range(256))
-    return _Compiled(order, shape, b"", longest, members, longest[:2])
+    return _Compiled(order, shape, b"", longest, _first_bytes(first), longest[:2])
+
+
+def _first_bytes(first: Field) -> frozenset[int]:
+    """The bytes with which a field may begin."""
+    if first.members is not None:
+        return first.members
+    words = _WORDS.fullmatch(first.pattern)
+    return frozenset(word[0] for word in words[1].encode().split(b"|")) if words else frozenset(range(256))
 
 
 @dataclass(slots=True)
@@ -204,6 +212,11 @@ class _Candidates:
 
     def with_keys_of(self, body: bytes) -> list[_Compiled]:
         """Those whose key occurs in a line."""
+        for key in self.keys:
+            if key in body:
+                break
+        else:
+            return []
         there = tuple([key for key in self.keys if key in body])
         found = self.known.get(there)
         if found is None:
@@ -248,11 +261,9 @@ class PortableEngine:
 
     def _shapes_for(self, body: bytes) -> _Candidates:
         """The shapes that a line can have by its first words."""
-        first = _WORD.match(body)
-        assert first is not None  # the expression matches the empty string
-        second = _REST.match(body, first.end())
-        assert second is not None
-        head: tuple[bytes, ...] = (first[0], second[1])
+        words = _TWO_WORDS.match(body)
+        assert words is not None  # the expression matches the empty string
+        head: tuple[bytes, ...] = words.groups()
         if head not in self._by_head:
             head = head[:1]
             if head not in self._by_head:

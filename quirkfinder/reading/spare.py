@@ -6,7 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 #: Pieces that wait for their next use; more are given back to the system.
-MOST = 8
+MOST = 16
+#: Blocks differ by a line's length: a piece has to do for all of them, not for the shorter ones only.
+_ROUNDED = 1 << 22
 
 
 class Spare:
@@ -17,6 +19,7 @@ class Spare:
 
     def take(self, size: int) -> NDArray[np.uint8]:
         """At least `size` bytes with anything in them."""
+        size = -(-size // _ROUNDED) * _ROUNDED
         try:
             memory = self._free.pop()
         except IndexError:

@@ -240,12 +240,14 @@ def convert(
 
     unfinished = target.with_name(f".{target.name}.unfinished")
     try:
-        register_io_source(batches, schema=pl.Schema(PUBLIC_SCHEMA)).sink_parquet(
-            unfinished,
-            compression=_COMPRESSION,
-            statistics=False,
-            row_group_size=_ROW_GROUP,
-        )
+        # Opened here: polars opens a path twice, and ext4 flushes a file that was cut to nothing before it closes it.
+        with unfinished.open("wb") as file:
+            register_io_source(batches, schema=pl.Schema(PUBLIC_SCHEMA)).sink_parquet(
+                file,
+                compression=_COMPRESSION,
+                statistics=False,
+                row_group_size=_ROW_GROUP,
+            )
         unfinished.replace(target)
     finally:
         with contextlib.suppress(OSError):

@@ -29,7 +29,7 @@ from tests.conftest import REPOSITORY
 
 BENCH = REPOSITORY.parent / "shared" / "bench"
 MARKS = re.compile(r"(<!-- benchmark -->\n)(.*?)(<!-- end of benchmark -->)", re.DOTALL)
-TIMES = "4"
+TIMES = "8"
 HEADINGS = ("", "mixed log", "region accesses only", "sums agree")
 
 

@@ -29,7 +29,14 @@ def test_memory_is_free_when_nothing_made_of_it_is_alive() -> None:
 def test_a_piece_that_is_too_small_is_not_used() -> None:
     spare = Spare()
     spare.take(10)
-    assert len(spare.take(1000)) >= 1000
+    larger = 10 << 20
+    assert len(spare.take(larger)) >= larger
+
+
+def test_a_slightly_longer_block_takes_the_piece_of_a_shorter_one() -> None:
+    spare = Spare()
+    place = spare.take(1_000_000).ctypes.data
+    assert spare.take(1_000_100).ctypes.data == place
 
 
 @pytest.mark.parametrize("threads", [1, 2])
