@@ -3,7 +3,6 @@
 Every stage is usable alone; this module only joins them and keeps what each of them said for the document.
 """
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -13,6 +12,7 @@ import polars as pl
 
 from quirkfinder import __version__, folding, inputs, inventory, knowledge, reading
 from quirkfinder.card import Card, Machine, build_machine
+from quirkfinder.counting import Counter, Counts
 from quirkfinder.errors import NoUsableInput, UsageError
 from quirkfinder.events import Frames
 from quirkfinder.findings import BarRecord, CaptureProblem, DeviceRecord, Evidence, Finding, Findings, InputRecord
@@ -20,7 +20,6 @@ from quirkfinder.inventory import Facts
 from quirkfinder.miners.run import mine
 from quirkfinder.reading import Reading
 from quirkfinder.replay import completion_handshake
-from quirkfinder.timeline import timeline
 
 Progress = Callable[[str, float, float | None], None]
 Paths = Sequence[str | Path]
@@ -81,7 +80,8 @@ def study(
     if follow is not None:
         inputs.check_single_log(sources)
     folder = folding.Folder(budget or folding.Budget())
-    read = reading.read(sources, progress=tell, collector=folder, follow=follow)
+    counter, sightings = Counter(), knowledge.ActivityReader()
+    read = reading.read(sources, progress=tell, collectors=(folder, counter, sightings), follow=follow)
     if not any(record.role == "trace" for record in read.inputs):
         raise _no_trace(read.inputs, [problem for source in sources if (problem := source.problem)])
     tell("listings", 0, None)
@@ -95,7 +95,7 @@ def study(
     mined = mine(events, replace(machine, cards=chosen), folded.gaps)
     version = knowledge.infer_version(events, read.hints, texts)
     command = next((c for text in texts if (c := knowledge.read_command_line(text)) is not None), None)
-    activity = knowledge.quirk_activity(folded.frames)
+    activity, counts = sightings.finish(), counter.finish()
     found = tuple(_completed(finding, events, mined.cards) for finding in mined.findings)
     found = knowledge.explain_all(found, machine, activity, version, command)
     found = knowledge.settle(found, events, version)
@@ -104,14 +104,14 @@ def study(
     found = _quoted(found, sources)
     told = {card.name: card for card in mined.cards}
     known = replace(machine, cards=tuple(told.get(card.name, card) for card in machine.cards))
-    capture = knowledge.examine(events, known, _reading_info(read, texts), folded.frames, activity)
+    capture = knowledge.examine(events, known, _reading_info(read, texts), counts, activity)
     document = Findings(
         version=__version__,
         inputs=read.inputs,
         devices=tuple(_device(card) for card in mined.cards),
         findings=found,
         capture=(*_machine_problems(machine), *_folding_problems(folded), *capture),
-        statistics=_statistics(read, folded, knowledge.audit_statistics(activity, version), failures),
+        statistics=_statistics(read, folded, counts, knowledge.audit_statistics(activity, version), failures),
     )
     return Study(document, events, replace(machine, cards=mined.cards), folded.frames)
 
@@ -252,17 +252,16 @@ def _reading_info(read: Reading, texts: list[str]) -> knowledge.ReadingInfo:
     )
 
 
-def _statistics(read: Reading, folded: folding.Folded, audit: dict[str, Any], failures: list[str]) -> dict[str, Any]:
-    counts = Counter[str]()
-    for frame in folded.frames(["event"]):
-        counts.update(dict(frame["event"].value_counts(sort=True).iter_rows()))
+def _statistics(
+    read: Reading, folded: folding.Folded, counts: Counts, audit: dict[str, Any], failures: list[str]
+) -> dict[str, Any]:
     statistics: dict[str, Any] = {
-        "events": dict(counts.most_common()),
+        "events": counts.events,
         "unrecognised": [
             {"input": sample.input, "line": sample.line, "text": sample.text[:_QUOTE]} for sample in read.unrecognised
         ],
         **audit,
-        "timeline": timeline(folded.frames),
+        "timeline": counts.timeline,
     }
     if folded.left_out:
         statistics["folded"] = {

@@ -1,17 +1,14 @@
 """`quirkfinder COMMAND …`: parse, call, and turn every way of failing into a message and an exit status."""
 
-import gc
 import os
 import sys
 from collections.abc import Sequence
 
 from quirkfinder import __version__
-from quirkfinder.cli import commands
+from quirkfinder.cli import commands, process
 from quirkfinder.cli.parser import EXIT_STATUS, Commands, Parser, parse
 from quirkfinder.cli.terminal import Terminal, ensure_streams
 from quirkfinder.errors import QuirkfinderError
-
-_OBJECTS = 50_000  # new ones between two looks for garbage
 
 USAGE, INTERNAL_ERROR, INTERRUPTED = 2, 70, 130
 
@@ -43,18 +40,12 @@ def build_parser() -> Parser:
 
 
 def program() -> int:
-    """The command as a process of its own: `main`, without what start and end of a process do for nobody.
-
-    Importing makes many objects and no garbage, and what is left at the end goes with the process: looking through it
-    at both ends takes as long as reading half a million lines.  numpy's linear algebra, which nothing here uses, would
-    start a thread a core, and each of them waits busily for a while.
-    """
-    gc.set_threshold(_OBJECTS, 20, 100)
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    """`main` as a process of its own."""
+    process.begin()
     try:
         return main()
     finally:
-        gc.freeze()
+        process.end()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 import numpy as np
 import polars as pl
 
-from quirkfinder.events import empty_events, region_name
+from quirkfinder.events import SCHEMA, empty_events, region_name
 from quirkfinder.folding.budget import Budget, plan, totals_by_family
 from quirkfinder.folding.gaps import Gaps, gap_frame
-from quirkfinder.folding.keys import CELLS, COLUMNS, MOST_FAMILIES, Families, Ints, Keys, contents
-from quirkfinder.folding.rescue import rescued_places, rescued_rows, telling
+from quirkfinder.folding.keys import CELLS, COLUMNS, MOST_FAMILIES, Families, Ints, Keys, Words, contents
+from quirkfinder.folding.rescue import TELLING, rescued_places, rescued_rows, telling
 from quirkfinder.folding.selection import Chosen, Selection, counted, table
 from quirkfinder.folding.spill import Spill
 from quirkfinder.folding.watch import Watched
@@ -67,6 +67,22 @@ class _Kept:
     at: Ints
 
 
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """A chunk that was put aside."""
+
+    spill: Spill
+    number: int
+
+    def rows(self, columns: Sequence[str], at: Ints | None = None) -> pl.DataFrame:
+        """Columns of all of its rows, or of some."""
+        return self.spill.frame(self.number, columns, at)
+
+    def contents(self, at: Ints) -> Words:
+        """The content of some rows."""
+        return contents(self.rows(COLUMNS, at)) if len(at) else np.zeros(0, dtype=np.uint64)
+
+
 @dataclass(slots=True)
 class Folder:
     """Memory is bounded by the budget, whatever the log's length; what is kept does not depend on how it was cut into
@@ -117,14 +133,14 @@ class Folder:
         record = _Record(self._families)
         told = [self._told(frame, selection) for frame in _chunks(self._head, self.budget.chunk)]
         kept: list[_Kept] = []
-        for frame in self._spill.frames([*_ALL, "slot"]):
-            keys = self._families.keys(frame)
-            frame = frame.drop("slot")
-            chosen = selection.choose(keys, lambda rows, frame=frame: contents(frame[rows]))  # type: ignore[misc]
-            record.add(frame, keys, chosen)
+        for number in range(len(self._spill)):
+            part = _Part(self._spill, number)
+            keys = self._families.keys(part.rows(("event", "address", "value", "slot")))
+            chosen = selection.choose(keys, part.contents)
+            record.add(part, keys, chosen)
             at = np.flatnonzero(chosen.keep)
-            kept.append(_Kept(frame[at], at))
-            told.append(telling(frame[np.flatnonzero(chosen.keep & ~chosen.memory)]))
+            kept.append(_Kept(part.rows(_ALL, at), at))
+            told.append(telling(part.rows(TELLING, np.flatnonzero(chosen.keep & ~chosen.memory))))
         if planned.floor[regions].any():
             self._rescue(kept, told, record, selection)
         events = _in_order([*self._head, *(k.frame for k in kept)])
@@ -132,7 +148,7 @@ class Folder:
 
     def _put_aside(self, chunk: pl.DataFrame) -> None:
         if self._spill is None:
-            self._spill = Spill()
+            self._spill = Spill({**SCHEMA, "slot": pl.UInt32()})
             for frame in _chunks(self._head, self.budget.chunk):
                 counted(self._totals, self._families.keys(frame))
         keys = self._families.keys(chunk)
@@ -147,21 +163,18 @@ class Folder:
     def _rescue(self, kept: list[_Kept], told: list[pl.DataFrame], record: "_Record", selection: Selection) -> None:
         """Puts back the accesses to places in memory through which values went that registers told as well."""
         assert self._spill is not None
-        columns = ("event", "device", "region", "address", "value", "slot")
-        memory = (
-            f.filter(selection.memory(f["slot"].to_numpy().astype(np.int64))) for f in self._spill.frames(columns)
-        )
-        places = rescued_places(memory, pl.concat(told).unique(), self.budget.rescued)
+        places = rescued_places(self._spill, selection.memory, pl.concat(told).unique(), self.budget.rescued)
         if not places.height:
             return
         left = self.budget.rescued
-        for one, frame in zip(kept, self._spill.frames([*_ALL, "slot"]), strict=True):
-            rows = np.setdiff1d(rescued_rows(frame, places), one.at)[:left]
+        for number, (one, all_rows) in enumerate(zip(kept, rescued_rows(self._spill, places), strict=True)):
+            rows = np.setdiff1d(all_rows, one.at)[:left]
             if len(rows):
                 left -= len(rows)
-                record.put_back(frame["slot"].to_numpy()[rows].astype(np.int64))
+                part = _Part(self._spill, number)
+                record.put_back(part.rows(("slot",), rows)["slot"].to_numpy().astype(np.int64))
                 at = np.union1d(one.at, rows)
-                one.frame, one.at = frame[at].drop("slot"), at
+                one.frame, one.at = part.rows(_ALL, at), at
 
 
 _ALL = list(empty_events().columns)
@@ -175,13 +188,13 @@ class _Record:
     gap_at: list[tuple[Ints, pl.DataFrame]] = field(default_factory=list)
     counts: np.ndarray = field(default_factory=lambda: np.zeros((3, MOST_FAMILIES), dtype=np.int64))
 
-    def add(self, frame: pl.DataFrame, keys: Keys, chosen: Chosen) -> None:
+    def add(self, part: _Part, keys: Keys, chosen: Chosen) -> None:
         """Takes note of a chunk."""
         family = keys.slot // CELLS
         out = ~chosen.keep
         for row, flags in enumerate((out, out & chosen.memory, out & chosen.missed)):
             self.counts[row] += np.bincount(family[flags], minlength=MOST_FAMILIES)
-        self.gap_at.append((keys.slot[chosen.gaps], frame.select("input", "line")[chosen.gaps]))
+        self.gap_at.append((keys.slot[chosen.gaps], part.rows(("input", "line"), chosen.gaps)))
 
     def put_back(self, slot: Ints) -> None:
         """Takes note of events in memory that are kept after all."""

@@ -12,6 +12,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from quirkfinder.counting.owners import NO_VALUE, filled
 from quirkfinder.events import EVENTS
 
 Ints = NDArray[np.int64]
@@ -19,6 +20,7 @@ Words = NDArray[np.uint64]
 Flags = NDArray[np.bool_]
 Family = tuple[str, str, int]  # kind, device, region (0 where the kind has none)
 
+_NO_DEVICE = (1 << 32) - 1
 BLOCK_BITS = 6
 CELLS = 1 << 18  # blocks a family tells apart: 16 MiB of a region; those beyond share
 MOST_FAMILIES = 48
@@ -42,7 +44,7 @@ _STARTS = {
     "quirk_latch": _QUIRK,
 }
 _KIND_OF = np.array(
-    [next((k for start, k in _STARTS.items() if name.startswith(start)), _PLACES) for name in EVENTS], dtype=np.int64
+    [next((k for start, k in _STARTS.items() if name.startswith(start)), _PLACES) for name in EVENTS], dtype=np.int8
 )
 
 
@@ -77,7 +79,7 @@ def mixed(words: Words) -> Words:
 
 def block_cell(address: Words | int) -> Words:
     """The cell of the block of a region that an offset lies in."""
-    return np.asarray((np.asarray(address, dtype=np.uint64) >> np.uint64(BLOCK_BITS)) % np.uint64(CELLS))
+    return np.asarray((np.asarray(address, dtype=np.uint64) >> np.uint64(BLOCK_BITS)) & np.uint64(CELLS - 1))
 
 
 @dataclass(slots=True)
@@ -101,35 +103,49 @@ class Families:
 
     def keys(self, frame: pl.DataFrame) -> Keys:
         """The keys of a frame with `COLUMNS`; a column `slot` saves finding that out again."""
-        kind = _KIND_OF[_codes(frame)]
+        codes = _codes(frame)
+        kind = _KIND_OF[codes]
         follows = _followed(kind)
-        kind = np.where(kind == _QUIRK, _PLACES, kind)
-        slot = frame["slot"].to_numpy().astype(np.int64) if "slot" in frame.columns else self._slots(frame, kind)
-        return Keys(slot, _words(frame["value"]), _words(frame["address"]), kind == _STRAY, follows)
+        if (kind == _QUIRK).any():
+            kind = np.where(kind == _QUIRK, np.int8(_PLACES), kind)
+        value, address = _words(frame["value"]), _words(frame["address"])
+        if "slot" in frame.columns:
+            slot = frame["slot"].to_numpy().astype(np.int64)
+        else:
+            slot = self._slots(frame, codes, kind, address)
+        return Keys(slot, value, address, kind == _STRAY, follows)
 
-    def _slots(self, frame: pl.DataFrame, kind: Ints) -> Ints:
-        hashes, devices, index = _named(frame["device"])
-        address = _words(frame["address"])
-        cell = np.where(kind == _REGION, block_cell(address), address >> np.uint64(2))
-        rest = np.flatnonzero(kind > _CONFIG)
-        if len(rest):
-            event = _codes(frame)[rest].astype(np.uint64)
-            detail = _details(frame["detail"], kind >= _MEMORY)[rest]
+    def _slots(self, frame: pl.DataFrame, codes: NDArray[np.uint8], kind: NDArray[np.int8], address: Words) -> Ints:
+        cell = np.asarray(block_cell(address))
+        others = np.flatnonzero(kind != _REGION)
+        if len(others):
+            # Only accesses to regions and config space are told apart by device.
+            cell[others] = (address[others] >> np.uint64(2)) & np.uint64(CELLS - 1)
+            rest = others[kind[others] > _CONFIG]
+            few = frame[rest]
+            hashes, _, index = _named(few["device"])
             with np.errstate(over="ignore"):
-                places = mixed((address[rest] >> np.uint64(BLOCK_BITS)) * np.uint64(64) + event)
-            cell[rest] = mixed(places ^ hashes[index][rest] ^ detail)
-        region = np.where(kind == _REGION, frame["region"].fill_null(0).to_numpy().astype(np.int64), 0)
-        return self._numbers(kind, devices, index, region) * CELLS + (cell % np.uint64(CELLS)).astype(np.int64)
+                places = mixed((address[rest] >> np.uint64(BLOCK_BITS)) * np.uint64(64) + codes[rest].astype(np.uint64))
+            cell[rest] = mixed(places ^ hashes[index] ^ _details(few["detail"], kind[rest] >= _MEMORY)) % np.uint64(
+                CELLS
+            )
+        return self._numbers(frame, kind) * CELLS + cell.astype(np.int64)
 
-    def _numbers(self, kind: Ints, devices: list[str], device: Ints, region: Ints) -> Ints:
-        """The family of each row. Only accesses to regions and config space are told apart by device."""
-        own = np.where(kind <= _CONFIG, device, 0)
-        packed = (own * 8 + kind) * 32 + (region & 31)
-        numbers = np.zeros(len(devices) * 256, dtype=np.int64)
-        for row in np.sort(_firsts(packed, len(numbers))).tolist():  # in the order of the log, the same everywhere
-            name = devices[own[row]] if kind[row] <= _CONFIG else ""
-            numbers[packed[row]] = self.number((KINDS[kind[row]], name, int(region[row])))
-        return numbers[packed]
+    def _numbers(self, frame: pl.DataFrame, kind: NDArray[np.int8]) -> Ints:
+        """The family of each row."""
+        device, regions = frame["device"], frame["region"].fill_null(0).to_numpy()
+        own = np.where(kind <= _CONFIG, filled(device.to_physical(), _NO_DEVICE).astype(np.int64), _NO_DEVICE)
+        packed = (own << 16) + (np.where(kind == _REGION, regions, 0).astype(np.int64) << 8) + kind
+        starts = np.append(0, np.flatnonzero(packed[1:] != packed[:-1]) + 1) if len(packed) else np.zeros(0, np.int64)
+        distinct, first, which = np.unique(packed[starts], return_index=True, return_inverse=True)
+        numbers = np.zeros(len(distinct), dtype=np.int64)
+        rows = starts[first]
+        names = device.gather(rows.tolist()).cast(pl.String).fill_null("").to_list()
+        for place in np.argsort(rows).tolist():  # in the order of the log, the same everywhere
+            row = rows[place]
+            known, region = kind[row] <= _CONFIG, int(regions[row]) if kind[row] == _REGION else 0
+            numbers[place] = self.number((KINDS[kind[row]], names[place] if known else "", region))
+        return np.repeat(numbers[which.reshape(-1)], np.diff(np.append(starts, len(packed))))
 
 
 def contents(frame: pl.DataFrame) -> Words:
@@ -144,12 +160,12 @@ def contents(frame: pl.DataFrame) -> Words:
         return mixed(mixed(access) + mixed(value + np.uint64(1)))
 
 
-def _codes(frame: pl.DataFrame) -> Ints:
-    codes: Ints = frame["event"].to_physical().to_numpy().astype(np.int64)
+def _codes(frame: pl.DataFrame) -> NDArray[np.uint8]:
+    codes: NDArray[np.uint8] = frame["event"].to_physical().to_numpy()
     return codes
 
 
-def _followed(kind: Ints) -> Ints:
+def _followed(kind: NDArray[np.int8]) -> Ints:
     """For the lines of a quirk the last access to a region before them; every other row follows itself."""
     position = np.arange(len(kind))
     quirk = kind == _QUIRK
@@ -160,8 +176,7 @@ def _followed(kind: Ints) -> Ints:
 
 
 def _words(column: pl.Series) -> Words:
-    words: Words = column.cast(pl.UInt64).fill_null(0x9E3779B97F4A7C15).to_numpy()
-    return words
+    return np.asarray(filled(column.cast(pl.UInt64), NO_VALUE))
 
 
 def _details(column: pl.Series, wanted: Flags) -> Words:

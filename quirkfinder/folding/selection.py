@@ -7,7 +7,7 @@ import numpy as np
 
 from quirkfinder.folding.budget import Plan
 from quirkfinder.folding.keys import CELLS, MOST_FAMILIES, Flags, Ints, Keys, Words, mixed
-from quirkfinder.folding.watch import Watched
+from quirkfinder.folding.watch import Members, Watched
 
 _SEEN = 1 << 24
 _BEFORE, _BEHIND = 3, 1  # events of a block kept around one that brings something new
@@ -47,6 +47,7 @@ class Selection:
         self._ranks, self._extra, self._state = table(), table(np.uint16), table(np.uint8)
         self._seen = np.zeros(_SEEN, dtype=np.bool_)
         self._watched_left = [_MOST_WATCHED, _MOST_WATCHED]
+        self._telling_values = Members(watched.values)
 
     def head(self, keys: Keys, content: Words) -> None:
         """Takes note of events that are kept anyway."""
@@ -115,7 +116,9 @@ class Selection:
     def _telling(self, keys: Keys) -> Flags:
         """Events with a watched value, and strays at a watched address; the first of them."""
         marked = np.zeros(len(keys.slot), dtype=np.bool_)
-        for turn, flags in enumerate((self._watched.tell(keys.value), keys.stray & self._watched.hold(keys.address))):
+        for turn, flags in enumerate(
+            (self._telling_values.hold(keys.value), keys.stray & self._watched.hold(keys.address))
+        ):
             hits = np.flatnonzero(flags)[: self._watched_left[turn]]
             self._watched_left[turn] -= len(hits)
             marked[hits] = True

@@ -11,10 +11,35 @@ from quirkfinder.inventory import Facts
 _LEAST = 0xFFFF  # shorter values are counters and flags before they are addresses
 _FLAG_BITS = 16  # what the low bits of a base address register may say
 _UNSIZED = 0x1000
+_TABLE_BITS = 18
 
 
 def _nothing() -> Words:
     return np.zeros(0, dtype=np.uint64)
+
+
+class Members:
+    """A set of words that is asked about whole columns: most fall through a table of hashes."""
+
+    def __init__(self, values: Words) -> None:
+        """`values`: ascending."""
+        self._values = values
+        self._table = np.zeros(1 << _TABLE_BITS, dtype=np.bool_)
+        self._table[_hashed(values)] = True
+
+    def hold(self, words: Words) -> Flags:
+        """Which words are in the set."""
+        out = np.zeros(len(words), dtype=np.bool_)
+        if len(self._values):
+            at = np.flatnonzero(self._table[_hashed(words)])
+            place = np.minimum(np.searchsorted(self._values, words[at]), len(self._values) - 1)
+            out[at] = self._values[place] == words[at]
+        return out
+
+
+def _hashed(words: Words) -> Words:
+    with np.errstate(over="ignore"):
+        return np.asarray(words * np.uint64(0x9E3779B97F4A7C15) >> np.uint64(64 - _TABLE_BITS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,13 +50,6 @@ class Watched:
     values: Words = field(default_factory=_nothing)
     first: Words = field(default_factory=_nothing)
     last: Words = field(default_factory=_nothing)
-
-    def tell(self, value: Words) -> Flags:
-        """Which values are watched."""
-        if not len(self.values):
-            return np.zeros(len(value), dtype=np.bool_)
-        place = np.minimum(np.searchsorted(self.values, value), len(self.values) - 1)
-        return np.asarray(self.values[place] == value)
 
     def hold(self, address: Words) -> Flags:
         """Which addresses lie in a range."""

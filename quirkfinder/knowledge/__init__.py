@@ -8,6 +8,7 @@ what a quirk would trap.
 
 from quirkfinder.knowledge.activity import (
     Activity,
+    ActivityReader,
     Sightings,
     guest_values,
     handled_rows,
@@ -29,6 +30,7 @@ from quirkfinder.knowledge.versions import Version, VersionRange
 
 __all__ = [
     "Activity",
+    "ActivityReader",
     "AuditEntry",
     "Catalogue",
     "CatalogueError",

@@ -31,7 +31,10 @@ _QUIRK_EVENTS = ("quirk_probe", "quirk_read", "quirk_write", "quirk_latch", "qui
 #: Lines that name a memory region: a quirk's region in them proves that it was there.
 _NAMING_EVENTS = ("ioeventfd", "memory_read", "memory_write", "invalid_read", "invalid_write", "invalid_access")
 _SETUP_EVENTS = ("region_setup", "device_attach", "device_info", "msi_setup", "msix_setup", "quirk_probe")
+_VGA_EVENTS = ("vga_read", "vga_write")
+_SPEAKING = np.array([e in {*_QUIRK_EVENTS, *_NAMING_EVENTS, *_SETUP_EVENTS, *_VGA_EVENTS} for e in EVENTS])
 _COLUMNS = ("input", "line", "event", "device", "detail")
+_MOST_PARTS = 256
 _EVIDENCE = 5  # lines kept to show for each quirk
 
 
@@ -69,17 +72,53 @@ class Activity:
 
 def quirk_activity(events: pl.DataFrame | Frames) -> Activity:
     """Reads events (`quirkfinder.events.SCHEMA`) once for everything that `Activity` holds."""
-    parts, started, vga = [], set[str](), False
+    reader = ActivityReader()
     for frame in frames_of(events)(_COLUMNS):
-        parts.append(_lines(frame))
-        seen = frame.lazy().filter(pl.col("event").is_in(_SETUP_EVENTS)).select("device").unique().collect()
-        started |= set(seen["device"].drop_nulls().cast(pl.String))
-        vga = vga or bool(frame["event"].is_in(["vga_read", "vga_write"]).any())
-    lines = (
-        pl.concat(parts)
-        .group_by("device", "detail", "event", maintain_order=True)
-        .agg(pl.sum("count"), *(pl.col(name).explode().drop_nulls().head(_EVIDENCE) for name in ("input", "line")))
-    )
+        reader.add(frame)
+    return reader.finish()
+
+
+@dataclass(slots=True)
+class ActivityReader:
+    """`quirk_activity` of a log as it is read.  Call `add` for frames in their order, `finish` once."""
+
+    _parts: list[pl.DataFrame] = field(default_factory=list)
+    _started: set[str] = field(default_factory=set)
+    _vga: bool = False
+
+    def add(self, frame: pl.DataFrame) -> None:
+        """Takes the events that follow."""
+        codes = frame["event"].to_physical().to_numpy()
+        rows = np.flatnonzero(_SPEAKING[codes])
+        if not len(rows):
+            return
+        few = frame.select(_COLUMNS)[rows]
+        self._parts.append(_lines(few))
+        if len(self._parts) > _MOST_PARTS:
+            self._parts = [_together(self._parts)]
+        seen = few.lazy().filter(pl.col("event").is_in(_SETUP_EVENTS)).select("device").unique().collect()
+        self._started |= set(seen["device"].drop_nulls().cast(pl.String))
+        self._vga = self._vga or bool(few["event"].is_in(_VGA_EVENTS).any())
+
+    def end_input(self) -> None:
+        """What comes next is of another input."""
+
+    def finish(self) -> Activity:
+        """What all of them say."""
+        if not self._parts:
+            return Activity()
+        sightings, foreign = _sightings(_together(self._parts))
+        return Activity(sightings, foreign, frozenset(self._started), self._vga)
+
+
+def _together(parts: list[pl.DataFrame]) -> pl.DataFrame:
+    """What `_lines` told of several frames, as of one."""
+    places = (pl.col(name).explode().drop_nulls().head(_EVIDENCE) for name in ("input", "line"))
+    return pl.concat(parts).group_by("device", "detail", "event", maintain_order=True).agg(pl.sum("count"), *places)
+
+
+def _sightings(lines: pl.DataFrame) -> tuple[dict[tuple[str | None, str], Sightings], tuple[str, ...]]:
+    """By device and quirk what was seen of it, and the names that are no quirk's of QEMU."""
     sightings: dict[tuple[str | None, str], Sightings] = {}
     foreign: list[str] = []
     for device, name, kind, count, inputs, numbers in lines.iter_rows():
@@ -92,7 +131,7 @@ def quirk_activity(events: pl.DataFrame | Frames) -> Activity:
             new = Sightings(count, positions, kind == "quirk_probe", kind == "quirk_probe" and _is_shared(quirk, name))
             key = (device, quirk.id)
             sightings[key] = _joined(sightings[key], new) if key in sightings else new
-    return Activity(sightings, tuple(dict.fromkeys(foreign)), frozenset(started), vga)
+    return sightings, tuple(dict.fromkeys(foreign))
 
 
 def _lines(events: pl.DataFrame) -> pl.DataFrame:

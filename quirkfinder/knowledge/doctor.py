@@ -5,14 +5,13 @@ the log.  Nothing here makes or unmakes a finding.  Sources: QEMU hw/vfio/pci.c 
 system/memory.c (unassigned accesses), 1.3 to 11.1.
 """
 
-from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
 import polars as pl
 
 from quirkfinder.card.model import Bar, Card, Machine
-from quirkfinder.events import Frames, frames_of
+from quirkfinder.counting import Counts, count
 from quirkfinder.findings.document import CaptureProblem
 from quirkfinder.knowledge import advice
 from quirkfinder.knowledge.activity import Activity, quirk_activity
@@ -71,17 +70,17 @@ def examine(
     events: pl.DataFrame,
     machine: Machine,
     reading: ReadingInfo | None = None,
-    frames: Frames | None = None,
+    counts: Counts | None = None,
     activity: Activity | None = None,
 ) -> list[CaptureProblem]:
     """What this capture cannot show, the gravest first: mapped BARs, unlogged accesses, gaps, missing inventories.
 
-    `frames`: all events of the log, where `events` is not all of them; what is counted is counted there.  `activity`:
-    what `quirk_activity` told of them, where that is known already.
+    `counts`: of all events of the log, where `events` is not all of them or they are known already; `activity`: what
+    `quirk_activity` told of them, where that is.
     What the card stage says about the machine as a whole (`Machine.contradictions`, `Machine.notes`) is not repeated.
     """
-    frames = frames or frames_of(events)
-    log = _log(events, frames, machine, reading or ReadingInfo(), activity or quirk_activity(frames))
+    counts = counts or count(events)
+    log = _log(events, counts, machine, reading or ReadingInfo(), activity or quirk_activity(events))
     checks = (
         _mapped,
         _silent_bars,
@@ -101,22 +100,11 @@ def examine(
         _no_clock,
     )
     problems = [problem for check in checks for problem in check(log)] if len(events) else [_empty(log)]
-    return list(dict.fromkeys([*problems, *distortions(frames, log.version)]))
+    return list(dict.fromkeys([*problems, *distortions(counts, log.version)]))
 
 
-def _log(events: pl.DataFrame, frames: Frames, machine: Machine, reading: ReadingInfo, activity: Activity) -> Log:
+def _log(events: pl.DataFrame, counts: Counts, machine: Machine, reading: ReadingInfo, activity: Activity) -> Log:
     commands = [c for text in reading.texts if (c := read_command_line(text)) is not None]
-    counts, by_region, names = Counter[str](), Counter[tuple[str, int]](), set[str]()
-    lost = 0
-    for frame in frames(("event", "device", "region", "value", "detail")):
-        lost += int(frame.filter(pl.col("event") == "lost")["value"].sum())
-        for event, count in frame.group_by("event").len().iter_rows():
-            counts[event] += count
-        regions = frame.filter(pl.col("event").is_in(["region_read", "region_write"]) & pl.col("region").is_not_null())
-        for device, region, count in regions.group_by("device", "region").len().iter_rows():
-            by_region[device or "", region] += count
-        named = frame.filter(pl.col("event").is_in(["memory_read", "memory_write"]))
-        names |= set(named["detail"].unique().drop_nulls().cast(pl.String))
     return Log(
         events,
         machine,
@@ -124,10 +112,10 @@ def _log(events: pl.DataFrame, frames: Frames, machine: Machine, reading: Readin
         infer_version(events, reading.hints, reading.texts),
         commands[-1] if commands else None,
         activity,
-        counts,
-        by_region,
-        frozenset(names),
-        lost,
+        counts.events,
+        {(device or "", region): number for (device, region), number in counts.accesses.items()},
+        counts.names,
+        counts.lost,
     )
 
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -109,12 +110,13 @@ def read(
     *,
     progress: Progress | None = None,
     engine: EngineChoice = "auto",
-    collector: Collector | None = None,
+    collectors: Sequence[Collector] = (),
     follow: Callable[[], bool] | None = None,
 ) -> Reading:
     """All events of the traces among `sources`; the others are listed with their role and not read here.
 
-    With a `collector` that gets the events, and those of the result are none.  `follow`: as in `read_blocks`.
+    With `collectors` those get the events, one after the other, and the result has none.  `follow`: as in
+    `read_blocks`.
     """
     frames: list[pl.DataFrame] = []
     records: list[InputRecord] = []
@@ -126,17 +128,19 @@ def read(
         tally = Tally()
         if source.role == "trace":
             parts: list[pl.DataFrame] = []
+            if follow is None:
+                _hash_meanwhile(source)
             for block in read_blocks(
                 source, input=position, progress=progress, engine=engine, declared=listed, follow=follow
             ):
                 tally.add(block)
                 frame = _by_itself(block.frame)
-                if collector is None:
+                if not collectors:
                     parts.append(frame)
-                else:
+                for collector in collectors:
                     collector.add(frame)
             frames.append(pl.concat(parts) if parts else empty_events())
-            if collector is not None:
+            for collector in collectors:
                 collector.end_input()
         records.append(tally.record(source))
         seen |= tally.seen
@@ -144,6 +148,11 @@ def read(
         unknown += [UnknownLine(position, line, text.decode("utf-8", "replace")) for line, text in tally.samples]
     problems = tuple(source.problem for source in sources if source.problem)
     return Reading(merged_by_time(frames), tuple(records), tuple(unknown), hints(seen), torn, problems)
+
+
+def _hash_meanwhile(source: Source) -> None:
+    """Works the hash of a file out beside its reading: it takes a core that is free, and what is in the page cache."""
+    threading.Thread(target=lambda: source.sha256, daemon=True).start()
 
 
 def _by_itself(frame: pl.DataFrame) -> pl.DataFrame:

@@ -26,7 +26,7 @@ STAGES = (
     "replay",
     "corpus",
 )
-FURTHER = ("quirkfinder.analysis", "quirkfinder.replaying", "quirkfinder.events", "quirkfinder.timeline")
+FURTHER = ("quirkfinder.analysis", "quirkfinder.replaying", "quirkfinder.events", "quirkfinder.counting")
 
 
 def read(name: str) -> str:

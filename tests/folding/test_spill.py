@@ -1,0 +1,59 @@
+"""What is put aside comes back as it was, whole or in part, and takes no more room than it needs."""
+
+import numpy as np
+import polars as pl
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from polars.testing import assert_frame_equal
+
+from quirkfinder.events import SCHEMA
+from quirkfinder.folding.spill import Spill
+from quirkfinder.folding.watch import Members
+
+
+def column(values: st.SearchStrategy[object]) -> st.SearchStrategy[list[object]]:
+    """Mixed, all the same, or nothing."""
+    several = st.lists(values | st.none(), min_size=12, max_size=12)
+    return (
+        several | values.map(lambda one: [one] * 12) | st.just([None] * 12) | st.lists(values, min_size=12, max_size=12)
+    )
+
+
+words = st.integers(0, 2**64 - 1) | st.integers(0, 2**32 + 1)
+frames = st.fixed_dictionaries(
+    {
+        "input": column(st.integers(0, 3)),
+        "line": column(words),
+        "time": column(st.integers(-(2**63), 2**63 - 1)),
+        "thread": column(st.integers(0, 2**32 - 1)),
+        "event": column(st.sampled_from(["region_read", "lost"])),
+        "device": column(st.sampled_from(["0000:01:00.0", "\x1b[31m", ""])),
+        "region": column(st.integers(-128, 127)),
+        "address": column(words),
+        "size": column(st.integers(0, 255)),
+        "value": column(words),
+        "detail": column(st.sampled_from(["a", "b"])),
+    }
+).map(lambda columns: pl.DataFrame(columns, schema=SCHEMA))
+
+
+@given(st.lists(frames, min_size=1, max_size=3), st.lists(st.integers(0, 11), max_size=12))
+@settings(max_examples=40, deadline=None)
+def test_frames_come_back(given_frames: list[pl.DataFrame], picked: list[int]) -> None:
+    spill = Spill(SCHEMA)
+    for frame in given_frames:
+        spill.add(frame)
+    rows = np.array(sorted(picked), dtype=np.int64)
+    for number, (frame, back) in enumerate(zip(given_frames, spill.frames(list(SCHEMA)), strict=True)):
+        assert_frame_equal(frame, back)
+        assert_frame_equal(
+            frame[rows].select("value", "event", "device"), spill.frame(number, ("value", "event", "device"), rows)
+        )
+    spill.close()
+
+
+@given(st.lists(words, max_size=30), st.lists(words, max_size=30))
+def test_members_are_those_of_a_set(members: list[int], asked: list[int]) -> None:
+    asked += members[::2]
+    held = Members(np.array(sorted(members), dtype=np.uint64)).hold(np.array(asked, dtype=np.uint64))
+    assert held.tolist() == [word in set(members) for word in asked]
