@@ -5,6 +5,7 @@ first, as QEMU itself split them up to 2.9 (`hw/vfio/common.c`, no `.impl.max_ac
 an offset in one number, so that places compare and sort as integers.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -59,6 +60,27 @@ def distinct(*columns: NDArray[Any]) -> Ints:
         ordered = column[order]
         new[1:] |= ordered[1:] != ordered[:-1]
     return np.sort(order[new])
+
+
+def several(values: NDArray[Any]) -> bool:
+    """Are there at least two distinct ones?"""
+    return len(values) > 1 and bool((values != values[0]).any())
+
+
+def among(values: NDArray[Any], held: NDArray[Any]) -> Flags:
+    """Which of `values` are in `held`, which is ascending: np.isin would sort both, every time."""
+    if not len(held):
+        return np.zeros(len(values), dtype=np.bool_)
+    at = np.minimum(np.searchsorted(held, values), len(held) - 1)
+    return np.asarray(held[at] == values)
+
+
+def any_of(values: NDArray[Any], few: Iterable[int]) -> Flags:
+    """Which of `values` are one of a few numbers?"""
+    out = np.zeros(len(values), dtype=np.bool_)
+    for one in few:
+        out |= values == one
+    return out
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,8 @@ SMALL_BITS = 8
 #: from here on a value is worth a comparison on its own
 INFORMATIVE = 10.0
 _POSITION_BITS = 3.0
+#: all bits of a value by its size in bytes
+_FULL = np.array([(1 << 8 * size) - 1 for size in range(9)], dtype=np.uint64)
 
 
 def _bit_length(value: Words) -> NDArray[np.int64]:
@@ -24,24 +26,16 @@ def _bit_length(value: Words) -> NDArray[np.int64]:
     return np.where(high > 0, np.frexp(high)[1] + 32, np.frexp(low)[1]).astype(np.int64)
 
 
-def _span(value: Words) -> NDArray[np.int64]:
-    lowest = value & (~value + np.uint64(1))
-    return np.where(value == 0, 0, _bit_length(value) - _bit_length(lowest) + 1)
-
-
 def information(value: Words, size: NDArray[np.uint8]) -> NDArray[np.float64]:
     """Bits that each value of `size` bytes proves on its own; 0 for zero, all ones and small numbers."""
-    width = size.astype(np.uint64) * np.uint64(8)
-    full = np.where(
-        width >= 64, np.uint64(0xFFFFFFFFFFFFFFFF), (np.uint64(1) << (width % np.uint64(64))) - np.uint64(1)
-    )
-    plain = value & full
-    inverse = ~plain & full
-    shorter = np.minimum(_span(plain), _span(inverse))
-    bits = shorter + _POSITION_BITS
-    small = (_bit_length(plain) <= SMALL_BITS) | (_bit_length(inverse) <= SMALL_BITS)
-    byte = size == 1
-    return np.where(byte, np.where((plain < 8) | (inverse < 8), 0.0, 4.0), np.where(small, 0.0, bits))
+    full = _FULL[np.minimum(size, 8)]
+    both = np.stack([value & full, ~value & full])
+    # Of the value and of its complement where the highest and the lowest set bit are, all in one go.
+    highest, lowest = _bit_length(np.stack([both, both & (~both + np.uint64(1))]))
+    span = np.where(both == 0, 0, highest - lowest + 1)
+    bits = span.min(axis=0) + _POSITION_BITS
+    byte = np.where((both < 8).any(axis=0), 0.0, 4.0)
+    return np.where(size == 1, byte, np.where((highest <= SMALL_BITS).any(axis=0), 0.0, bits))
 
 
 def information_of(value: int, size: int) -> float:

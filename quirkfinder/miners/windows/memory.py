@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quirkfinder.folding.keys import mixed
-from quirkfinder.miners.accesses import Accesses, Flags, Ints, Words, place_of, region_of
+from quirkfinder.miners.accesses import Accesses, Flags, Ints, Words, among, any_of, place_of, region_of, several
 from quirkfinder.miners.agreement import Agreement, agreement, around, written_before
 from quirkfinder.miners.information import informative
 from quirkfinder.miners.registers import Registers
@@ -81,7 +81,7 @@ def partners_of(uses: Uses, memory: Memory, own: frozenset[int]) -> Partners | N
     """Every value seen both through the window and directly, if any; `own`: the registers of the window."""
     telling = informative(uses.data)
     index, place = _equal_values(uses, memory, own, np.flatnonzero(telling))
-    return Partners(index, place, _among(uses.data.row, memory.echoes), telling) if len(index) else None
+    return Partners(index, place, among(uses.data.row, memory.echoes), telling) if len(index) else None
 
 
 def memory_targets(
@@ -95,17 +95,9 @@ def memory_targets(
     for space in {region_of(p) for p in np.unique(place).tolist()}:
         base = place_of(space, 0)
         votes = (place >= base) & (place < place_of(space + 1, 0))
-        if len(np.unique(uses.data.value[index[votes]])) >= 2:
+        if several(uses.data.value[index[votes]]):
             join = Join(uses, index[votes], place[votes] - base, partners)
             yield from _in_space(join, memory, space, reaches, own)
-
-
-def _among(values: Ints, held: Ints) -> Flags:
-    """Which of `values` are in `held`, which is sorted and may be far longer: np.isin would sort it every time."""
-    if not len(held):
-        return np.zeros(len(values), dtype=np.bool_)
-    at = np.minimum(np.searchsorted(held, values), len(held) - 1)
-    return np.asarray(held[at] == values)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +132,7 @@ def _of_deltas(
     base, size = place_of(model.space, 0), memory.sizes[model.space]
     for delta in deltas:
         located = (position + delta) % MODULUS
-        members = np.flatnonzero((located < size) & ~taken & ~np.isin(base + located, list(own)))
+        members = np.flatnonzero((located < size) & ~taken & ~any_of(base + located, own))
         if len(members) < 2:
             continue
         location = base + located[members]
@@ -149,7 +141,7 @@ def _of_deltas(
             continue
         direct = memory.accesses.take(memory.registers.at_any(around(location)))
         agreed = agreement(direct, uses.data.take(members), location, join.partners.echo[members])
-        supporting = np.isin(uses.data.row[members], agreed.mapped_rows)
+        supporting = among(uses.data.row[members], agreed.mapped_rows)
         addresses = len(np.unique(uses.address[members[supporting]]))
         if not (agreed.fits or _outweighs(agreed)) or agreed.values < (_LEAST_VALUES if addresses > 1 else _STREAMED):
             continue
@@ -173,8 +165,8 @@ def _hopeless(memory: Memory, location: Ints, data: Accesses) -> bool:
     `data`: uses with informative values, `location`: the places that they would reach.
     """
     where = _numbered(location, data.size)
-    known = _among(where, memory.places)
-    same = _among(_with_values(where[known], data.value[known]), memory.told)
+    known = among(where, memory.places)
+    same = among(_with_values(where[known], data.value[known]), memory.told)
     return bool(known.sum() >= _COMPARED and same.sum() * _SHARE < known.sum())
 
 
@@ -222,7 +214,7 @@ def _voting(index: Ints, data: Accesses, memory: Memory, own: frozenset[int]) ->
     partner = np.repeat(first, count) + within
     element = np.repeat(np.arange(len(index)), count)
     place = memory.voters.place[partner]
-    fits = (memory.voters.size[partner] == data.size[element]) & ~np.isin(place, list(own))
+    fits = (memory.voters.size[partner] == data.size[element]) & ~any_of(place, own)
     fits &= place != data.place[element]
     return index[element[fits]], place[fits]
 

@@ -24,9 +24,11 @@ _OPENED_FIELDS = 3
 
 
 def with_modes(
-    registers: Registers, pair: Pair, uses: Uses, targets_of: Callable[[Uses], list[Target]]
+    registers: Registers, pair: Pair, uses: Uses, targets_of: Callable[[Ints], list[Target]]
 ) -> Iterator[tuple[Target, ...]]:
-    """The targets under each register that may choose between them; `targets_of`: what some of the uses reach.
+    """The targets under each register that may choose between them.
+
+    `targets_of`: what the uses at some positions reach.
 
     Each value of such a register is judged on its own. Where that shows that a target is reached whatever some of the
     bits hold, those do not choose, and what remains is judged again.
@@ -36,7 +38,7 @@ def with_modes(
         found: list[Target] = []
         while mask is not None:
             modes = [Mode(place, value, mask) for value in np.unique(held & mask).tolist()]
-            found = [t for mode in modes for t in _in_mode(uses, held, mode, targets_of)]
+            found = [t for mode in modes for t in _in_mode(held, mode, targets_of)]
             mask = _choosing_bits(found, modes)
         if len({t.mode for t in found}) > 1 or _opened(found):
             yield tuple(found)
@@ -60,10 +62,10 @@ def _switched(registers: Registers, pair: Pair, uses: Uses) -> list[tuple[int, I
     return found[:_MOST_REGISTERS]
 
 
-def _in_mode(uses: Uses, held: Ints, mode: Mode, targets_of: Callable[[Uses], list[Target]]) -> list[Target]:
+def _in_mode(held: Ints, mode: Mode, targets_of: Callable[[Ints], list[Target]]) -> list[Target]:
     """What the uses reach while the register holds what the mode says."""
     members = np.flatnonzero(held & mode.mask == mode.value)
-    return [replace(t, members=members[t.members], mode=mode) for t in targets_of(uses.take(members))]
+    return [replace(t, members=members[t.members], mode=mode) for t in targets_of(members)]
 
 
 def _choosing_bits(found: Sequence[Target], modes: Sequence[Mode]) -> int | None:

@@ -1,6 +1,6 @@
 """The readings of a pair: what it reaches under each way in which its address could come about."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -8,7 +8,7 @@ import numpy as np
 
 from quirkfinder.card.model import Card
 from quirkfinder.events import CONFIG
-from quirkfinder.miners.accesses import distinct, region_of
+from quirkfinder.miners.accesses import Ints, distinct, region_of, several
 from quirkfinder.miners.hardware import HardwareConfig
 from quirkfinder.miners.information import information
 from quirkfinder.miners.registers import Registers
@@ -100,7 +100,10 @@ def readings_of(spaces: Spaces, pair: Pair) -> Iterator[Window]:
     plain = _window(spaces, pair, uses)
     if plain is not None:
         yield plain
-    modes = with_modes(spaces.registers, pair, uses, lambda some: _promised(spaces, pair, some))
+    promise = _promise(pair, uses)
+    modes = with_modes(
+        spaces.registers, pair, uses, lambda at: _targets(spaces, pair, uses.take(at)) if promise(at) else []
+    )
     best = max((Window(pair, uses, targets) for targets in modes), key=lambda w: w.bits, default=None)
     if best is not None and (plain is None or best.bits > plain.bits + MARGIN):
         yield best
@@ -141,26 +144,32 @@ def _command_flag(window: Window) -> int:
     return 0
 
 
-def _promised(spaces: Spaces, pair: Pair, uses: Uses) -> list[Target]:
-    return _targets(spaces, pair, uses) if _promising(pair, uses) else []
-
-
 def proven(spaces: Spaces, pair: Pair, uses: Uses) -> Iterator[Window]:
     if _promising(pair, uses) and (window := _window(spaces, pair, uses)) is not None:
         yield window
 
 
 def _promising(pair: Pair, uses: Uses) -> bool:
-    """Several addresses and at least two telling values, or there is nothing to prove anything with.
+    return _promise(pair, uses)(np.arange(len(uses)))
+
+
+def _promise(pair: Pair, uses: Uses) -> Callable[[Ints], bool]:
+    """Whether some of the uses have several addresses and at least two telling values, or nothing to prove with.
 
     A single address may move on, if it is in the region of the data: in another one it may be any word written before.
     """
-    telling = information(uses.data.value, uses.data.size) > 0
-    if (telling & (uses.data.value >> np.uint64(20) == np.uint64(0xFEE))).any():
-        return True  # a single entry of an MSI-X table is telling
-    moves_on = not uses.fresh.all() and region_of(pair.address) == region_of(pair.data)
-    varied = moves_on or len(np.unique(uses.address)) >= 2
-    return varied and len(np.unique(uses.data.value[telling])) >= 2
+    value = uses.data.value
+    telling = information(value, uses.data.size) > 0
+    table = telling & (value >> np.uint64(20) == np.uint64(0xFEE))
+    moving = region_of(pair.address) == region_of(pair.data)
+
+    def of(at: Ints) -> bool:
+        if table[at].any():
+            return True  # a single entry of an MSI-X table is telling
+        varied = (moving and not uses.fresh[at].all()) or several(uses.address[at])
+        return varied and several(value[at][telling[at]])
+
+    return of
 
 
 def _window(spaces: Spaces, pair: Pair, uses: Uses) -> Window | None:

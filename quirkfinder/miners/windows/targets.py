@@ -11,7 +11,7 @@ from typing import Literal
 
 import numpy as np
 
-from quirkfinder.miners.accesses import Ints, distinct
+from quirkfinder.miners.accesses import Ints, among, distinct, several
 from quirkfinder.miners.agreement import Agreement
 from quirkfinder.miners.config_evidence import ConfigEvidence, config_evidence
 from quirkfinder.miners.hardware import FULL_SIZE, HardwareConfig
@@ -91,7 +91,7 @@ def config_votes(uses: Uses, hardware: HardwareConfig) -> Votes | None:
     """What was read that config space holds, the same use of the same address once; None where it is no two fields."""
     reads = np.flatnonzero(~uses.data.write & ~uses.echo)
     index, field = _config_votes(uses, reads, hardware)
-    return Votes(reads, index, field) if len(np.unique(field)) >= 2 else None
+    return Votes(reads, index, field) if several(field) else None
 
 
 def config_targets(uses: Uses, hardware: HardwareConfig, reaches: Sequence[Reach], votes: Votes) -> list[Target]:
@@ -114,7 +114,7 @@ def total(targets: Sequence[Target], uses: Uses) -> float:
     bits = sum(t.bits for t in targets if t.table is not None)
     shared = [t.rows for t in targets if t.table is None]
     if shared:
-        told = np.flatnonzero(np.isin(uses.data.row, np.concatenate(shared)))
+        told = np.flatnonzero(among(uses.data.row, np.sort(np.concatenate(shared))))
         told = told[distinct(uses.data.value[told], uses.data.size[told])]
         bits += float(information(uses.data.value[told], uses.data.size[told]).sum())
     against = sum(t.agreed.contradictions for t in targets if t.agreed is not None)
@@ -126,7 +126,7 @@ def scale_told(target: Target, uses: Uses) -> bool:
     proven = np.isin(uses.data.row[target.members], target.rows)
     # where the address stays, a poll is as good as the first access
     given = target.members[proven & (uses.fresh[target.members] | (target.reach.increment == 0))]
-    return target.reach.scale == 1 or len(np.unique(uses.address[given])) > 1
+    return target.reach.scale == 1 or several(uses.address[given])
 
 
 def odd(delta: int) -> float:
@@ -182,7 +182,7 @@ def _config_votes(uses: Uses, reads: Ints, hardware: HardwareConfig) -> tuple[In
         index = reads[(uses.data.size[reads] == size)]
         value = uses.data.value[index]
         held, _ = hardware.sorted_fields[size]
-        index = index[np.isin(value, held)]
+        index = index[among(value, held)]
         moved = uses.reads[index] + uses.writes[index]
         index = index[distinct(uses.data.value[index], uses.address[index], moved, uses.sub[index])][:_MOST_VOTERS]
         hit, offset = hardware.matches(uses.data.value[index], size)
