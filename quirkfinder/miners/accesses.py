@@ -44,6 +44,11 @@ def offset_of(place: int) -> int:
     return place & _OFFSET_MASK
 
 
+def offsets(places: Ints) -> Ints:
+    """The offsets of many places."""
+    return places & _OFFSET_MASK
+
+
 def place_name(place: int) -> str:
     """`bar4+0x10`, or `vga+0x3c3` (an absolute port)."""
     return f"{region_name(region_of(place))}+0x{offset_of(place):x}"
@@ -112,7 +117,7 @@ class Accesses:
 
     @property
     def offset(self) -> Ints:
-        return self.place & _OFFSET_MASK
+        return offsets(self.place)
 
     def in_region(self, region: int) -> "Accesses":
         return self.take(self.region == region)

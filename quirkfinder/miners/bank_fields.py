@@ -8,8 +8,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from quirkfinder.miners.accesses import Flags, Ints, distinct
+
+Counts = NDArray[np.float64]
 
 _BITS = 32
 _SHIFTS = range(-24, 25)
@@ -92,15 +95,12 @@ def _at(seen: Seen, offset: int) -> tuple[int, BankField | None]:
     """The best field for an aperture at `offset`, and the weight of what it explains."""
     seen = seen.take(seen.distance + offset >= 0)
     page = seen.distance + offset
+    agree, both = _shared_bits(seen.bank, page, seen.weight)
+    telling_of = (agree >= _EXPLAINED * seen.weight.sum()) & (both > 0)
     bits = np.arange(_BITS)
-    held = (seen.bank[:, None] >> bits) & 1
     best: tuple[int, BankField | None] = (0, None)
-    for shift in _SHIFTS:
-        told = (shifted(page, -shift)[:, None] >> bits) & 1
-        agree = seen.weight @ (held == told)
-        telling = (agree >= _EXPLAINED * seen.weight.sum()) & (seen.weight @ (held & told) > 0)
-        if not telling.any():
-            continue
+    for shift in (_SHIFTS[at] for at in np.flatnonzero(telling_of.any(axis=1)).tolist()):
+        telling = telling_of[_SHIFTS.index(shift)]
         low, high = int(bits[telling][0]), int(bits[telling][-1])
         field = BankField((2 << high) - (1 << low), shift, offset)
         fits = field.pages(seen.bank) == page
@@ -109,6 +109,22 @@ def _at(seen: Seen, offset: int) -> tuple[int, BankField | None]:
         if several and field.page_bits >= _SMALLEST_PAGE and explained > best[0]:
             best = explained, field
     return best
+
+
+def _shared_bits(bank: Ints, page: Ints, weight: Ints) -> tuple[Counts, Counts]:
+    """By shift (as in `_SHIFTS`) and bit of the register: how often it is the same bit of the page shifted to the right
+    that far, and how often both are set, in weight.
+
+    One product of matrices for all shifts: bit b has to agree with bit b + shift of the page.
+    """
+    held = (bank[:, None] >> np.arange(_BITS) & 1).astype(np.float64)
+    positions = np.arange(_SHIFTS.start, _SHIFTS.stop - 1 + _BITS)
+    told = np.where(positions < 0, 0, page[:, None] >> np.maximum(positions, 0) & 1).astype(np.float64)
+    both = (held * weight[:, None]).T @ told
+    set_held, set_told = weight @ held, weight @ told
+    neither = weight.sum() - set_held[:, None] - set_told + both
+    columns = np.arange(len(_SHIFTS))[:, None] + np.arange(_BITS)
+    return (both + neither)[np.arange(_BITS), columns], both[np.arange(_BITS), columns]
 
 
 def widened(field: BankField, proven: Ints, written: Ints, reach: int, size: int) -> BankField:

@@ -7,7 +7,17 @@ import numpy as np
 
 from quirkfinder.events import region_name
 from quirkfinder.findings import Finding
-from quirkfinder.miners.accesses import Accesses, Flags, Ints, distinct, place_name, place_of, region_of
+from quirkfinder.miners.accesses import (
+    Accesses,
+    Flags,
+    Ints,
+    distinct,
+    offsets,
+    place_name,
+    place_of,
+    region_of,
+    several,
+)
 from quirkfinder.miners.agreement import Agreement, agreement
 from quirkfinder.miners.bank_fields import BankField, bank_field, seen_under, widened
 from quirkfinder.miners.claims import Scene, claim, confidence, hexadecimal, register
@@ -87,10 +97,10 @@ def paged_windows(registers: Registers, joined: Joined, region: int, target: int
 def _in_block(search: Search, joined: Joined) -> Iterator[PagedWindow]:
     """The apertures that the pairs show: one for all of them, or some in each half of the block that they lie in."""
     accesses = search.registers.accesses
-    offset, value = accesses.offset[joined.here], accesses.value[joined.here]
+    offset, value = offsets(accesses.place[joined.here]), accesses.value[joined.here]
     if len(np.unique(value)) < search.least:
         return
-    if len(np.unique(accesses.offset[joined.there] - offset)) < 2:
+    if not several(offsets(accesses.place[joined.there]) - offset):
         return  # nothing moves
     start, end = block_of(int(offset.min()), int(offset.max()) + 1)
     window = max(_apertures(search, joined, start, end), key=lambda w: w.agreed.bits, default=None)
@@ -108,7 +118,7 @@ def _in_block(search: Search, joined: Joined) -> Iterator[PagedWindow]:
 
 def _apertures(search: Search, joined: Joined, start: int, end: int) -> Iterator[PagedWindow]:
     """A proven aperture for each bank register that explains the pairs, all of which lie in one block."""
-    offset = search.registers.accesses.offset[joined.here]
+    offset = offsets(search.registers.accesses.place[joined.here])
     for bank in search.banks:
         held = bank.held(search.registers, search.registers.accesses.row[joined.here])
         field = _field(search, joined, held, (start, end))
@@ -126,16 +136,16 @@ def _apertures(search: Search, joined: Joined, start: int, end: int) -> Iterator
 def _field(search: Search, joined: Joined, held: Ints, block: tuple[int, int]) -> BankField | None:
     """The field of a register that explains the pairs; `held`: what was in it, `block`: where they lie."""
     accesses = search.registers.accesses
-    distance = accesses.offset[joined.there] - accesses.offset[joined.here]
+    distance = offsets(accesses.place[joined.there]) - offsets(accesses.place[joined.here])
     # an aperture is naturally aligned, and may be larger than what was seen of it
     sizes = range((block[1] - block[0] - 1).bit_length(), _LARGEST_APERTURE + 1)
-    offsets = list(dict.fromkeys(block[0] >> bits << bits for bits in sizes)) or [block[0]]
-    return bank_field(seen_under(held, distance, accesses.value[joined.here].view(np.int64)), offsets)
+    starts = list(dict.fromkeys(block[0] >> bits << bits for bits in sizes)) or [block[0]]
+    return bank_field(seen_under(held, distance, accesses.value[joined.here].view(np.int64)), starts)
 
 
 def _fits(search: Search, joined: Joined, held: Ints, field: BankField) -> Flags:
     """Which pairs does the field explain?"""
-    here, there = (search.registers.accesses.offset[at] for at in (joined.here, joined.there))
+    here, there = (offsets(search.registers.accesses.place[at]) for at in (joined.here, joined.there))
     return np.asarray((held >= 0) & (field.pages(held) == there - here + field.offset))
 
 
@@ -168,7 +178,7 @@ def _verified(search: Search, joined: Joined, bank: Bank, field: BankField, held
     """The window, if all accesses to the aperture agree with the direct ones to what they reach."""
     accesses = search.registers.accesses
     proven = _fits(search, joined, held, field)
-    reach = int(accesses.offset[joined.here[proven]].max()) - field.offset + 4
+    reach = int(offsets(accesses.place[joined.here[proven]]).max()) - field.offset + 4
     written = bank.values(search.registers)
     field = widened(field, held[proven], written, reach, search.size)
     size = 1 << max(field.page_bits, (reach - 1).bit_length())

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quirkfinder.folding.keys import mixed
-from quirkfinder.miners.accesses import Accesses, Flags, Ints, Words, among, any_of, place_of, region_of, several
+from quirkfinder.miners.accesses import Accesses, Flags, Ints, Words, among, any_of, place_of, region_of
 from quirkfinder.miners.agreement import Agreement, agreement, around, written_before
 from quirkfinder.miners.information import informative
 from quirkfinder.miners.registers import Registers
@@ -95,7 +95,7 @@ def memory_targets(
     for space in {region_of(p) for p in np.unique(place).tolist()}:
         base = place_of(space, 0)
         votes = (place >= base) & (place < place_of(space + 1, 0))
-        if several(uses.data.value[index[votes]]):
+        if len(np.unique(uses.data.value[index[votes]])) >= _LEAST_VALUES:
             join = Join(uses, index[votes], place[votes] - base, partners)
             yield from _in_space(join, memory, space, reaches, own)
 
