@@ -128,17 +128,17 @@ def read(
         tally = Tally()
         if source.role == "trace":
             parts: list[pl.DataFrame] = []
-            if follow is None:
-                _hash_meanwhile(source)
-            for block in read_blocks(
+            blocks = read_blocks(
                 source, input=position, progress=progress, engine=engine, declared=listed, follow=follow
-            ):
-                tally.add(block)
-                frame = _by_itself(block.frame)
-                if not collectors:
-                    parts.append(frame)
-                for collector in collectors:
-                    collector.add(frame)
+            )
+            with _hashed_beside(source, wanted=follow is None):
+                for block in blocks:
+                    tally.add(block)
+                    frame = _by_itself(block.frame)
+                    if not collectors:
+                        parts.append(frame)
+                    for collector in collectors:
+                        collector.add(frame)
             frames.append(pl.concat(parts) if parts else empty_events())
             for collector in collectors:
                 collector.end_input()
@@ -150,9 +150,15 @@ def read(
     return Reading(merged_by_time(frames), tuple(records), tuple(unknown), hints(seen), torn, problems)
 
 
-def _hash_meanwhile(source: Source) -> None:
-    """Works the hash of a file out beside its reading: it takes a core that is free, and what is in the page cache."""
-    threading.Thread(target=lambda: source.sha256, daemon=True).start()
+@contextlib.contextmanager
+def _hashed_beside(source: Source, *, wanted: bool) -> Iterator[None]:
+    """Works the hash of a file out while it is read: it takes a core that is free, and what is in the page cache."""
+    hashing = threading.Thread(target=lambda: source.sha256, daemon=True)
+    if wanted:
+        hashing.start()
+    yield
+    if wanted:
+        hashing.join()
 
 
 def _by_itself(frame: pl.DataFrame) -> pl.DataFrame:

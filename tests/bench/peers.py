@@ -89,16 +89,14 @@ def sums_of(path: Path) -> dict[str, int]:
     return {name: int(value) % 2**64 for name, value in row.items()} | {"region address": int(region.collect().item())}
 
 
-def ours(path: str, cores: str, times: str = "1") -> Path:
-    """The command `convert` on so many cores, of the log so many times over."""
+def ours(path: str, cores: str) -> Path:
+    """The command `convert` on so many cores."""
     if cores == "1":
         os.sched_setaffinity(0, [min(os.sched_getaffinity(0))])
     from quirkfinder.cli.main import program
 
     out = Path(f"{path}.{cores}.parquet")
-    # The file system would flush a file that takes the place of another one.
-    out.unlink(missing_ok=True)
-    sys.argv = ["quirkfinder", "convert", "--quiet", *[path] * int(times), "--output", str(out)]
+    sys.argv = ["quirkfinder", "convert", "--quiet", path, "--output", str(out)]
     if status := program():
         sys.exit(status)
     return out
@@ -143,7 +141,6 @@ def script(path: str) -> Path:
                 flush()
     flush()
     out = Path(f"{path}.script.parquet")
-    out.unlink(missing_ok=True)
     pl.concat(parts).write_parquet(out, compression="lz4", statistics=False)
     return out
 
