@@ -3,11 +3,12 @@
 from pathlib import Path
 
 import polars as pl
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from quirkfinder.counting import Counter, count
-from quirkfinder.counting.timeline import LINE_BUCKETS, OFFSET_BUCKETS
+from quirkfinder.counting import Counter, count, timeline
+from quirkfinder.counting.cells import LINE_BUCKETS, OFFSET_BUCKETS
 from quirkfinder.events import SCHEMA, empty_events
 from quirkfinder.inputs import resolve
 from quirkfinder.reading import read
@@ -100,3 +101,12 @@ def test_buckets_double_as_the_log_and_the_region_grow() -> None:
         cell = expected.setdefault(((line - 1) // lines, (address - first) // step), [0, 0])
         cell[event == "region_write"] += 1
     assert series["rows"] == [[*place, *cell] for place, cell in sorted(expected.items())]
+
+
+def test_names_that_a_hostile_log_makes_up_do_not_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(timeline, "_MOST_GROUPS", 3)
+    names = [f"device {number % 7}" for number in range(70)]
+    log = frame([("region_read", name, 0, 4 * number) for number, name in enumerate(names)])
+    series = [one for entry in count(log).timeline for one in entry["series"]]
+    assert len(series) == 2 * 3  # there are two inputs in it
+    assert all(sum(row[2] for row in one["rows"]) == 5 for one in series)
