@@ -11,6 +11,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from quirkfinder.inputs.temporary import folder_for_large_files
+
 _NARROW = (1 << 32) - 1
 Rows = NDArray[np.int64]
 
@@ -39,7 +41,8 @@ class Spill:
     def __init__(self, schema: dict[str, pl.DataType]) -> None:
         """`schema`: columns and types of all frames."""
         # The file has to outlive this function; it ends with the object.
-        self._file = tempfile.TemporaryFile(prefix="quirkfinder-", buffering=0)  # noqa: SIM115
+        folder = folder_for_large_files()
+        self._file = tempfile.TemporaryFile(prefix="quirkfinder-", dir=folder, buffering=0)  # noqa: SIM115
         self._schema = schema
         self._names = {
             name: pl.Series(name, kind.categories, kind) for name, kind in schema.items() if isinstance(kind, pl.Enum)

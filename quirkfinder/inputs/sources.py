@@ -18,6 +18,7 @@ from quirkfinder.findings.document import Role
 from quirkfinder.inputs.blocks import BLOCK, LineBlock, arriving_blocks, line_blocks
 from quirkfinder.inputs.recognition import recognise
 from quirkfinder.inputs.streams import FollowedStream, PlainStream, Stream, open_stream
+from quirkfinder.inputs.temporary import folder_for_large_files
 
 UNKNOWN = "unknown"
 
@@ -184,7 +185,7 @@ def _arriving_input() -> Source:
 
 def _copy() -> IO[bytes]:
     # The file has to outlive this function: the source keeps it.
-    return tempfile.NamedTemporaryFile(prefix="quirkfinder-", suffix=".log")
+    return tempfile.NamedTemporaryFile(prefix="quirkfinder-", suffix=".log", dir=folder_for_large_files())
 
 
 def _folder(path: Path) -> list[Source]:

@@ -1,7 +1,10 @@
 """What is put aside comes back as it was, whole or in part, and takes no more room than it needs."""
 
+from pathlib import Path
+
 import numpy as np
 import polars as pl
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
@@ -9,6 +12,8 @@ from polars.testing import assert_frame_equal
 from quirkfinder.events import SCHEMA
 from quirkfinder.folding.spill import Spill
 from quirkfinder.folding.watch import Members
+from quirkfinder.inputs import temporary
+from quirkfinder.inputs.temporary import folder_for_large_files
 
 
 def column(values: st.SearchStrategy[object]) -> st.SearchStrategy[list[object]]:
@@ -57,3 +62,13 @@ def test_members_are_those_of_a_set(members: list[int], asked: list[int]) -> Non
     asked += members[::2]
     held = Members(np.array(sorted(members), dtype=np.uint64)).hold(np.array(asked, dtype=np.uint64))
     assert held.tolist() == [word in set(members) for word in asked]
+
+
+def test_large_files_go_where_the_user_says_or_to_a_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    assert folder_for_large_files() is None  # what Python takes, which is TMPDIR
+    monkeypatch.delenv("TMPDIR")
+    monkeypatch.setattr(temporary, "_DISK", tmp_path)
+    assert folder_for_large_files() == str(tmp_path)
+    monkeypatch.setattr(temporary, "_DISK", tmp_path / "absent")
+    assert folder_for_large_files() is None
