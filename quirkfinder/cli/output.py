@@ -1,6 +1,7 @@
 """Where a document goes: stdout, or a file that is complete or not there at all."""
 
 import contextlib
+import errno
 import os
 import sys
 import tempfile
@@ -8,6 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from quirkfinder.errors import UsageError
+
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def check_target(path: str | None) -> None:
@@ -93,3 +96,17 @@ def _mode(target: Path) -> int:
     mask = os.umask(0)
     os.umask(mask)
     return 0o666 & ~mask
+
+
+@contextlib.contextmanager
+def room_for_temporary_files() -> Iterator[None]:
+    """Where standard input is copied, or events of a long log are put aside: a full disk is told with what to do."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _NO_ROOM:
+            raise
+        raise UsageError(
+            f"a temporary file cannot be written: {error.strerror or error}",
+            "make room where it goes, or set TMPDIR to a folder that has some",
+        ) from error

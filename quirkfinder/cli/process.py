@@ -15,7 +15,8 @@ def begin() -> None:
     """Before anything heavy is imported."""
     # Importing makes many objects and no garbage.
     gc.set_threshold(_OBJECTS, 20, 100)
-    # Nothing here uses numpy's linear algebra, which would start a thread a core, and each waits busily for a while.
+    # numpy's linear algebra would start a thread a core, and each waits busily for a while; the only products of
+    # matrices here have a few dozen rows.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     _keep_memory()
 

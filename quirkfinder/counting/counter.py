@@ -13,6 +13,7 @@ from quirkfinder.counting.timeline import Timeline
 from quirkfinder.events import EVENTS
 
 _READ, _WRITE, _LOST = (EVENTS.index(name) for name in ("region_read", "region_write", "lost"))
+_MOST_NAMES = 10_000  # of regions, and of devices with a region
 _NAMING = [EVENTS.index(name) for name in ("memory_read", "memory_write")]
 
 
@@ -68,11 +69,16 @@ class Counter:
             self._lost += sum(frame["value"].gather(np.flatnonzero(codes == _LOST)).drop_nulls().to_list())
         if here[_NAMING].any():
             named = frame["detail"].gather(np.flatnonzero(np.isin(codes, _NAMING)))
-            self._names |= set(named.unique().drop_nulls().cast(pl.String()))
+            names = set(named.unique().drop_nulls().cast(pl.String())) - self._names
+            self._names |= set(sorted(names)[: max(0, _MOST_NAMES - len(self._names))])
         self._time(frame["time"])
         if accesses := here[_READ] + here[_WRITE]:
-            whole = accesses == len(rows)
-            self._regions(rows if whole else rows.at(np.flatnonzero((codes == _READ) | (codes == _WRITE))))
+            at = None if accesses == len(rows) else np.flatnonzero((codes == _READ) | (codes == _WRITE))
+            self._regions(rows if at is None else rows.at(at))
+            if frame["region"].null_count() or frame["address"].null_count():
+                placed = frame["region"].is_not_null() & frame["address"].is_not_null()
+                at = np.flatnonzero(((codes == _READ) | (codes == _WRITE)) & placed.to_numpy())
+            self._neighbours(rows if at is None else rows.at(at))
         self._timeline.add(frame, rows)
 
     def end_input(self) -> None:
@@ -91,9 +97,15 @@ class Counter:
         """Takes the accesses to regions of a frame."""
         found = runs(rows.owner, rows.names)
         for owner, number in zip(found.owners, found.sums().tolist(), strict=True):
-            if owner[1] != NO_REGION:
+            if owner[1] != NO_REGION and (owner in self._accesses or len(self._accesses) < _MOST_NAMES):
                 self._accesses[owner] = self._accesses.get(owner, 0) + number
         self._wide |= bool((rows.size == 8).any())
+
+    def _neighbours(self, rows: Arrays) -> None:
+        """Takes those of them that say where they go."""
+        if not len(rows):
+            return
+        found = runs(rows.owner, rows.names)
         self._halves.add(rows, found.owners[found.which[0]], found.owners[found.which[-1]])
         reads = rows.at(np.flatnonzero(rows.code == _READ))
         owners = dict(zip(found.numbers.tolist(), found.owners, strict=True))

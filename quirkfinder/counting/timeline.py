@@ -21,7 +21,7 @@ from quirkfinder.counting.owners import NO_REGION, Arrays, Flags, Ints, Owner, o
 from quirkfinder.events import EVENTS, region_name
 
 _MOST_SERIES = 24  # the busiest regions of an input; a machine has a handful
-_MOST_GROUPS = 4096  # names in a log are hostile: those that come later are not drawn
+_MOST_GROUPS = 256  # names in a log are hostile: those that come later are not drawn
 _MOST_CELLS = 1 << 18  # that wait to be put together
 _READS = ("region_read", "config_read", "vga_read", "rom_read", "unassigned_read")
 _WRITES = ("region_write", "config_write", "vga_write", "unassigned_write")
@@ -39,6 +39,8 @@ class _Input:
     line_shift: int = 0
     groups: dict[Owner, Group] = field(default_factory=dict)
     cells: list[Cells] = field(default_factory=list)
+    waiting: int = 0  # cells that may be put together
+    most: int = _MOST_CELLS
 
     def add(self, lines: Ints, owner: Ints, rows: Arrays, write: Flags) -> None:
         """Takes accesses of this log, at least one."""
@@ -49,8 +51,11 @@ class _Input:
         groups = [self._group(one) for one in found.owners]
         widened(groups, found, lines, rows.address)
         self.cells.append(binned(groups, found, lines, rows.address, write, self.line_shift))
-        if sum(map(len, self.cells)) > _MOST_CELLS:
+        self.waiting += len(self.cells[-1])
+        if self.waiting > self.most:
             self.cells = [self._together()]
+            self.waiting = len(self.cells[0])
+            self.most = max(_MOST_CELLS, 2 * self.waiting)  # or they would be put together again and again
 
     def _group(self, owner: Owner) -> Group:
         if owner not in self.groups:

@@ -32,7 +32,7 @@ def rescued_places(spill: Spill, memory: Callable[[Ints], Flags], told: pl.DataF
     """
     found: list[pl.DataFrame] = []
     count = 0
-    values = Members(np.sort(told["value"].unique().to_numpy()))
+    values = Members(np.sort(told["value"].drop_nulls().unique().to_numpy()))
     others = told.lazy().rename({"region": "other"})
     for number in range(len(spill)):
         narrow = spill.frame(number, ("value", "slot"))
@@ -61,7 +61,7 @@ def _matches(frame: pl.DataFrame, others: pl.LazyFrame) -> pl.DataFrame:
 
 def rescued_rows(spill: Spill, places: pl.DataFrame) -> Iterator[Ints]:
     """Frame by frame the rows that are accesses to one of the places."""
-    addresses = Members(np.sort(places["address"].unique().to_numpy()))
+    addresses = Members(np.sort(places["address"].drop_nulls().unique().to_numpy()))
     for number in range(len(spill)):
         narrow = spill.frame(number, ("address",))
         rows = np.flatnonzero(addresses.hold(np.asarray(filled(narrow["address"], 0))))

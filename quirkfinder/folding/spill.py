@@ -55,7 +55,7 @@ class Spill:
         return len(self._stored)
 
     def add(self, frame: pl.DataFrame) -> None:
-        """Writes a frame behind the others.  Raises OSError where the disk is full."""
+        """Writes a frame that has rows behind the others.  Raises OSError where the disk is full."""
         self._stored.append((frame.height, {column.name: self._written(column) for column in frame.iter_columns()}))
 
     def _written(self, column: pl.Series) -> _Column:
@@ -63,7 +63,8 @@ class Spill:
         numbers = column.to_physical()
         highest = numbers.max()
         if missing == len(column) or (not missing and numbers.min() == highest):
-            return _Column(self._end, 0, fixed=column.head(1))
+            # A copy: a slice of the column would keep all of it.
+            return _Column(self._end, 0, fixed=column.gather([0]))
         if missing or isinstance(column.dtype, pl.Categorical):
             buffer = io.BytesIO()
             column.to_frame().write_ipc(buffer, compression="uncompressed")

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -25,6 +26,8 @@ from quirkfinder.reading.translation import SIMPLE, text_blocks
 _COMPRESSION: Literal["lz4"] = "lz4"
 #: Larger ones make no smaller file: the writer's tables for a column fall out of the processor's cache.
 _ROW_GROUP = 1 << 16
+#: How errors of the system end in Rust.
+_OS_ERROR = re.compile(r"\(os error (\d+)\)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +205,12 @@ def lines(source: Source, numbers: Iterable[int], listed: Sequence[tuple[str, De
     return out
 
 
+def _of_the_system(error: pl.exceptions.ComputeError) -> Exception:
+    """What polars says of a full disk, as the OSError that it is; other errors of polars as they are."""
+    number = _OS_ERROR.search(str(error))
+    return error if number is None else OSError(int(number[1]), os.strerror(int(number[1])))
+
+
 @dataclass(frozen=True, slots=True)
 class Converted:
     """What `convert` wrote: rows, and a record per input (without the hash of the file)."""
@@ -264,6 +273,8 @@ def convert(
                 row_group_size=_ROW_GROUP,
             )
         unfinished.replace(target)
+    except pl.exceptions.ComputeError as error:
+        raise _of_the_system(error) from error
     finally:
         with contextlib.suppress(OSError):
             unfinished.unlink(missing_ok=True)

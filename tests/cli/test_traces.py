@@ -1,6 +1,8 @@
 """The commands on real traces, end to end."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import polars as pl
@@ -72,3 +74,24 @@ def test_a_partly_failed_conversion_keeps_what_could_be_read(tmp_path: Path, cap
 def test_convert_needs_a_folder_that_exists(tmp_path: Path, capsys: Captured) -> None:
     assert main(["convert", LEAK, "-o", str(tmp_path / "no" / "events.parquet")]) == 2
     assert "mkdir -p" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no device that is always full")
+def test_a_full_disk_is_no_bug_of_ours(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    target = tmp_path / "events.parquet"
+    (tmp_path / ".events.parquet.unfinished").symlink_to("/dev/full")
+    assert main(["convert", LEAK, "-o", str(target)]) == 2
+    assert f"{target}: cannot be written: No space left on device" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("command", ["analyze -", "convert - -o out.parquet"])
+def test_no_room_for_a_temporary_file_is_told_with_what_to_do(command: str, tmp_path: Path) -> None:
+    log = tmp_path / "qemu.log"
+    log.write_text("vfio_region_read  (0000:01:00.0:region0+0x8, 4) = 0x1\n" * 1000)
+    limited = f"ulimit -f 8; exec {sys.executable} -m quirkfinder {command} < {log}"
+    done = subprocess.run(["bash", "-c", limited], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "a temporary file cannot be written: File too large" in done.stderr
+    assert "TMPDIR" in done.stderr
+    assert list(tmp_path.iterdir()) == [log]

@@ -67,10 +67,9 @@ def test_counts_are_those_of_a_count_by_hand(steps: list[tuple[list[Row], int]])
 @given(logs)
 @settings(max_examples=60, deadline=None)
 def test_neighbours_are_those_that_a_walk_over_the_accesses_finds(steps: list[tuple[list[Row], int]]) -> None:
-    placed = [([row for row in step if None not in row[2:5]], times) for step, times in steps]
-    frame, rows = frame_of([(step, times) for step, times in placed if step])
+    frame, rows = frame_of(steps)
     counts = count(frame)
-    regions = [row for row in rows if row[0].startswith("region_")]
+    regions = [row for row in rows if row[0].startswith("region_") and None not in row[2:4]]
     halves = 0
     for one, other in pairwise(regions):
         low, high = one[3], other[3]

@@ -1,5 +1,7 @@
 """What is put aside comes back as it was, whole or in part, and takes no more room than it needs."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -57,6 +59,36 @@ def test_frames_come_back(given_frames: list[pl.DataFrame], picked: list[int]) -
     spill.close()
 
 
+GROWTH = """
+import resource, sys
+import numpy as np
+import polars as pl
+from quirkfinder.events import SCHEMA
+from quirkfinder.folding.spill import Spill
+
+def used():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10
+
+spill = Spill(SCHEMA)
+for turn in range(int(sys.argv[1])):
+    if turn == 4:
+        before = used()
+    rows = 1 << 18
+    same = {"input": 1, "time": turn, "thread": 7, "event": "region_write", "device": "card", "region": 0}
+    columns = [pl.Series(name, [value], SCHEMA[name]).new_from_index(0, rows) for name, value in same.items()]
+    columns.append(pl.Series("address", np.arange(rows, dtype=np.uint64)))
+    frame = pl.DataFrame(columns)[np.arange(rows)]
+    spill.add(frame)
+print(used() - before)
+"""
+
+
+def test_what_is_put_aside_takes_no_memory() -> None:
+    """A column that says the same in every row keeps one of them, not the memory of all."""
+    shown = subprocess.run([sys.executable, "-c", GROWTH, "24"], capture_output=True, text=True, check=True)
+    assert int(shown.stdout) < 60  # MB; 20 frames of six such columns have 110
+
+
 @given(st.lists(words, max_size=30), st.lists(words, max_size=30))
 def test_members_are_those_of_a_set(members: list[int], asked: list[int]) -> None:
     asked += members[::2]
@@ -67,7 +99,9 @@ def test_members_are_those_of_a_set(members: list[int], asked: list[int]) -> Non
 def test_large_files_go_where_the_user_says_or_to_a_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     assert folder_for_large_files() is None  # what Python takes, which is TMPDIR
-    monkeypatch.delenv("TMPDIR")
+    for name in ("TMPDIR", "TEMP", "TMP"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("tempfile.tempdir", None)
     monkeypatch.setattr(temporary, "_DISK", tmp_path)
     assert folder_for_large_files() == str(tmp_path)
     monkeypatch.setattr(temporary, "_DISK", tmp_path / "absent")

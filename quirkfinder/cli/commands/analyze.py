@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from quirkfinder.cli.following import FOLLOWING, add_follow, until_interrupted
-from quirkfinder.cli.output import check_target, write
+from quirkfinder.cli.output import check_target, room_for_temporary_files, write
 from quirkfinder.cli.parser import Commands
 from quirkfinder.cli.show import FORMATS, show
 from quirkfinder.cli.terminal import Terminal
@@ -81,7 +81,7 @@ def _document(arguments: argparse.Namespace, terminal: Terminal, follow: Callabl
 
     if arguments.follow:
         terminal.say(FOLLOWING)
-    with terminal.progress() as progress:
+    with terminal.progress() as progress, room_for_temporary_files():
         return analyze(
             arguments.paths,
             host=arguments.host,

@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Callable
 
 from quirkfinder.cli.following import FOLLOWING, add_follow, until_interrupted
-from quirkfinder.cli.output import check_target
+from quirkfinder.cli.output import check_target, room_for_temporary_files
 from quirkfinder.cli.parser import Commands
 from quirkfinder.cli.terminal import Terminal
 from quirkfinder.errors import NoUsableInput, PartialFailure, UsageError
@@ -37,7 +37,8 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
 def _convert(arguments: argparse.Namespace, terminal: Terminal, follow: Callable[[], bool] | None) -> int:
     from quirkfinder import inputs, reading
 
-    sources = inputs.resolve(arguments.paths, arriving=arguments.follow)
+    with room_for_temporary_files():
+        sources = inputs.resolve(arguments.paths, arriving=arguments.follow)
     if arguments.follow:
         inputs.check_single_log(sources)
         terminal.say(FOLLOWING)
