@@ -2,12 +2,12 @@
 
 from quirkfinder.reading.blocks import Block, read_blocks
 from quirkfinder.reading.native import NativeUnavailableError
+from quirkfinder.reading.quotes import lines
 from quirkfinder.reading.traces import (
     Converted,
     Reading,
     UnknownLine,
     convert,
-    lines,
     merged_by_time,
     read,
     read_trace,

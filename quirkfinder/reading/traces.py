@@ -4,7 +4,7 @@ import contextlib
 import os
 import re
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Protocol
@@ -20,7 +20,6 @@ from quirkfinder.inputs.recognition import TRACE_EVENTS
 from quirkfinder.reading.blocks import SAMPLES, Block, EngineChoice, Progress, read_blocks
 from quirkfinder.reading.formats import Declaration, declared
 from quirkfinder.reading.hints import Sighting, hints
-from quirkfinder.reading.translation import SIMPLE, text_blocks
 
 #: 17 bytes an event instead of zstd's 10, for a quarter less time: the file is made to be read by the next program.
 _COMPRESSION: Literal["lz4"] = "lz4"
@@ -179,30 +178,6 @@ def read_trace(path: str | Path, *, engine: EngineChoice = "auto") -> pl.DataFra
     if not traces:
         raise ValueError(next((s.problem for s in sources if s.problem), f"{path}: no trace found"))
     return read(sources, engine=engine).events.select(*PUBLIC_SCHEMA)
-
-
-def lines(source: Source, numbers: Iterable[int], listed: Sequence[tuple[str, Declaration]] = ()) -> dict[int, str]:
-    """The text of some lines (numbers from 1), read in one pass; undecodable bytes are replaced.
-
-    Records of a binary trace are numbered from 1 and written as the "log" back end would; `listed` as in `read_blocks`.
-    """
-    wanted = sorted(set(numbers))
-    out: dict[int, str] = {}
-    before = 0
-    blocks = text_blocks(source, listed) if source.format == SIMPLE else source.blocks()
-    for block in blocks:
-        if not wanted:
-            break
-        text = memoryview(block.buffer)[: block.length]
-        count = block.buffer.count(b"\n", 0, block.length)
-        here = [number for number in wanted if number <= before + count]
-        if here:
-            wanted = wanted[len(here) :]
-            split = bytes(text).split(b"\n")
-            out |= {n: split[n - before - 1].rstrip(b"\r").decode("utf-8", "replace") for n in here if n > before}
-        text.release()
-        before += count
-    return out
 
 
 def _of_the_system(error: pl.exceptions.ComputeError) -> Exception:
