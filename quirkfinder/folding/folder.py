@@ -167,14 +167,31 @@ class Folder:
         if not places.height:
             return
         left = self.budget.rescued
+        changed: list[Ints] = []
         for number, (one, all_rows) in enumerate(zip(kept, rescued_rows(self._spill, places), strict=True)):
             rows = np.setdiff1d(all_rows, one.at)[:left]
             if len(rows):
                 left -= len(rows)
                 part = _Part(self._spill, number)
-                record.put_back(part.rows(("slot",), rows)["slot"].to_numpy().astype(np.int64))
+                changed.append(part.rows(("slot",), rows)["slot"].to_numpy().astype(np.int64))
+                record.put_back(changed[-1])
                 at = np.union1d(one.at, rows)
                 one.frame, one.at = part.rows(_ALL, at), at
+        if changed:
+            self._gaps_again(np.unique(np.concatenate(changed)), kept, record, selection)
+
+    def _gaps_again(self, slots: Ints, kept: list[_Kept], record: "_Record", selection: Selection) -> None:
+        """Finds the gaps of blocks to which events were put back."""
+        assert self._spill is not None
+        head = [np.unique(self._families.keys(frame).slot) for frame in _chunks(self._head, self.budget.chunk)]
+        selection.restart(slots, np.isin(slots, np.concatenate(head)))
+        for number, one in enumerate(kept):
+            part = _Part(self._spill, number)
+            keys = self._families.keys(part.rows(("event", "address", "value", "slot")))
+            own = np.isin(keys.slot, slots) & (keys.follows == np.arange(len(keys.follows)))
+            rows = np.flatnonzero(own)
+            at = rows[selection.gaps(keys.slot[rows], np.isin(rows, one.at))]
+            record.replace_gaps(number, slots, keys.slot[at], part.rows(("input", "line"), at))
 
 
 _ALL = list(empty_events().columns)
@@ -199,6 +216,12 @@ class _Record:
     def put_back(self, slot: Ints) -> None:
         """Takes note of events in memory that are kept after all."""
         self.counts[:2] -= np.bincount(slot // CELLS, minlength=MOST_FAMILIES)
+
+    def replace_gaps(self, number: int, slots: Ints, slot: Ints, places: pl.DataFrame) -> None:
+        """Puts gaps in the place of those that a chunk had in some blocks."""
+        before, where = self.gap_at[number]
+        other = np.flatnonzero(~np.isin(before, slots))
+        self.gap_at[number] = (np.append(before[other], slot), pl.concat([where[other], places]))
 
     def left_out(self) -> tuple[LeftOut, ...]:
         """The families that miss events."""

@@ -124,6 +124,15 @@ class Selection:
             marked[hits] = True
         return marked
 
+    def restart(self, slots: Ints, kept: Flags) -> None:
+        """Forgets what became of some blocks behind the head; `kept`: which of them were in it."""
+        self._state[slots] = np.where(kept, _KEPT, _NONE)
+
+    def gaps(self, slot: Ints, kept: Flags) -> Ints:
+        """Of events of a chunk the positions of the first left out after a kept one of the same block, ascending."""
+        order = np.argsort(slot, kind="stable")
+        return np.sort(order[self._gaps(slot[order], _starts(slot[order]), kept[order])])
+
     def _gaps(self, slot: Ints, starts: Flags, kept: Flags) -> Ints:
         before = np.append(np.uint8(_NONE), np.where(kept, _KEPT, _LEFT)[:-1].astype(np.uint8))
         before[starts] = self._state[slot[starts]]
