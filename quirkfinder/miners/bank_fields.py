@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from quirkfinder.miners.accesses import Flags, Ints, distinct
 
-Counts = NDArray[np.float64]
+Weights = NDArray[np.float64]
 
 _BITS = 32
 _SHIFTS = range(-24, 25)
@@ -99,8 +99,9 @@ def _at(seen: Seen, offset: int) -> tuple[int, BankField | None]:
     telling_of = (agree >= _EXPLAINED * seen.weight.sum()) & (both > 0)
     bits = np.arange(_BITS)
     best: tuple[int, BankField | None] = (0, None)
-    for shift in (_SHIFTS[at] for at in np.flatnonzero(telling_of.any(axis=1)).tolist()):
-        telling = telling_of[_SHIFTS.index(shift)]
+    for shift, telling in zip(_SHIFTS, telling_of, strict=True):
+        if not telling.any():
+            continue
         low, high = int(bits[telling][0]), int(bits[telling][-1])
         field = BankField((2 << high) - (1 << low), shift, offset)
         fits = field.pages(seen.bank) == page
@@ -111,7 +112,7 @@ def _at(seen: Seen, offset: int) -> tuple[int, BankField | None]:
     return best
 
 
-def _shared_bits(bank: Ints, page: Ints, weight: Ints) -> tuple[Counts, Counts]:
+def _shared_bits(bank: Ints, page: Ints, weight: Ints) -> tuple[Weights, Weights]:
     """By shift (as in `_SHIFTS`) and bit of the register: how often it is the same bit of the page shifted to the right
     that far, and how often both are set, in weight.
 
